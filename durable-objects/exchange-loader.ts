@@ -1,0 +1,145 @@
+import { DurableObject } from 'cloudflare:workers'
+import { createDeps, loaderName } from '../src/deps.ts'
+import type { Candle } from '../src/domain/candle.ts'
+import { AppError, type ErrorCode } from '../src/domain/errors.ts'
+import { instrumentKinds } from '../src/domain/instrument.ts'
+import type { Interval } from '../src/domain/interval.ts'
+import { connectorFor } from '../src/exchanges/registry.ts'
+import type { HostHealth } from '../src/history/host.ts'
+import { housekeepingDueAt, keepHouse, type LoaderMemo, NEW_MEMO } from '../src/history/housekeeping.ts'
+import { ExchangeHttp } from '../src/history/http.ts'
+import { type LoaderDeps, RUN_MS, runLoader } from '../src/history/loader.ts'
+import { readOpenCandle } from '../src/history/open-candle.ts'
+import { type LoaderStatus, loaderState } from '../src/history/status.ts'
+import type { Lease } from '../src/store/chunk.ts'
+import { claimLease } from '../src/store/leases.ts'
+import { LoaderStore } from '../src/store/loader-store.ts'
+
+const ROLE = 'loader'
+/** Where a run failed for a reason that is not an exchange's (D1 is down), the next comes after this. */
+const RETRY_MS = 5_000
+
+export type OpenCandleAnswer =
+  | { readonly ok: true; readonly candle: Candle | null }
+  | { readonly ok: false; readonly code: ErrorCode; readonly detail: string }
+
+/**
+ * Loads the history of one exchange: all REST calls to it, under one budget, in a region that it serves. An alarm runs
+ * it; what is to be done is decided from the database alone, so it may be evicted at any time.
+ */
+export class ExchangeLoader extends DurableObject<Env> {
+  readonly #app = createDeps(this.env)
+  #loader: Promise<LoaderDeps & { readonly store: LoaderStore }> | undefined
+  #lastRunAt: number | null = null
+  #lastError: string | null = null
+
+  /** Wakes the loader: it runs at once, unless it is running already. */
+  async poke(exchange: string): Promise<void> {
+    await this.ctx.storage.put({ exchange, name: this.ctx.id.name })
+    await this.#runAt(this.#app.clock.now())
+  }
+
+  override async alarm(): Promise<void> {
+    const exchange = await this.#exchange()
+    if (exchange === undefined) return
+    try {
+      await this.#runAt(await this.#run(exchange))
+      this.#lastError = null
+    } catch (error) {
+      console.error('loader run failed', { exchange, error: String(error) })
+      this.#loader = undefined
+      if (error instanceof AppError && error.code === 'stale_lease') return this.ctx.storage.deleteAll()
+      this.#lastError = error instanceof AppError ? error.detail : 'the database did not answer'
+      await this.#runAt(this.#app.clock.now() + RETRY_MS)
+    }
+  }
+
+  async status(exchange: string): Promise<LoaderStatus> {
+    const { connector, http, store } = await this.#deps(exchange)
+    const memo = await this.#memo()
+    const { instruments, rejected } = await store.countInstruments()
+    const alarm = await this.ctx.storage.getAlarm()
+    const hosts = http.status()
+    const nextRunAt = alarm === null ? null : this.#app.clock.at(alarm)
+    return {
+      exchange: connector.exchange,
+      state: loaderState(hosts, this.#lastRunAt, nextRunAt, this.#app.clock.now()),
+      hosts,
+      lastRunAt: this.#lastRunAt,
+      nextRunAt,
+      lastError: this.#lastError,
+      instrumentsRefreshedAt: memo.instrumentsRefreshedAt,
+      instruments,
+      rejectedInstruments: rejected,
+    }
+  }
+
+  /** The candle of the current slot as the exchange has it now; `null` where nothing has traded in it yet. */
+  async readOpenCandle(exchange: string, instrumentId: number, interval: Interval): Promise<OpenCandleAnswer> {
+    const deps = await this.#deps(exchange)
+    const instrument = await deps.store.readInstrument(instrumentId)
+    if (instrument === undefined) return { ok: false, code: 'unknown_instrument', detail: 'no such instrument' }
+    return readOpenCandle(deps, instrument, interval)
+  }
+
+  /** One run; returns when the next is due. */
+  async #run(exchange: string): Promise<number> {
+    const deps = await this.#deps(exchange)
+    this.#lastRunAt = deps.clock.now()
+    const memo = await keepHouse(deps, await this.#memo(), this.#lastRunAt + RUN_MS)
+    await this.ctx.storage.put('memo', memo)
+    return Math.min(await runLoader(deps), housekeepingDueAt(memo))
+  }
+
+  /** The exchange that this object serves; `undefined`, and no alarm any more, where the configuration has moved it. */
+  async #exchange(): Promise<string | undefined> {
+    const exchange = await this.ctx.storage.get<string>('exchange')
+    const name = await this.ctx.storage.get<string>('name')
+    if (exchange !== undefined && name === loaderName(this.#app.config, exchange)) return exchange
+    await this.ctx.storage.deleteAll()
+    return undefined
+  }
+
+  /** Arms the alarm for `time` (our clock), unless it is armed for sooner. */
+  async #runAt(time: number): Promise<void> {
+    const { clock } = this.#app
+    const at = Date.now() + Math.max(0, clock.realMs(time - clock.now()))
+    const armed = await this.ctx.storage.getAlarm()
+    if (armed === null || armed > at) await this.ctx.storage.setAlarm(at)
+  }
+
+  #deps(exchange: string): Promise<LoaderDeps & { readonly store: LoaderStore }> {
+    this.#loader ??= this.#createDeps(exchange)
+    return this.#loader
+  }
+
+  async #createDeps(exchange: string): Promise<LoaderDeps & { readonly store: LoaderStore }> {
+    const connector = connectorFor(exchange)
+    if (connector === undefined) throw new AppError('unknown_exchange', `there is no exchange ${exchange}`)
+    const { clock, config, stores, newId } = this.#app
+    const { storage } = this.ctx
+    const http = new ExchangeHttp({
+      connector,
+      baseUrl: config.hosts[exchange] ?? {},
+      budgetShare: config.rateBudgetShare,
+      clock,
+      random: Math.random,
+      onHostHealth: (kind, health) => storage.put(`host:${kind}`, health),
+    })
+    for (const kind of instrumentKinds) {
+      const health = await storage.get<HostHealth>(`host:${kind}`)
+      if (health !== undefined) http.restore(kind, health)
+    }
+    const db = stores.storeFor(exchange)
+    let lease = await storage.get<Lease>('lease')
+    if (lease === undefined) {
+      lease = await claimLease(db, exchange, ROLE)
+      await storage.put({ lease, memo: { ...NEW_MEMO, seeded: lease.generation > 1 } })
+    }
+    return { connector, http, store: new LoaderStore(db, lease, newId), clock }
+  }
+
+  async #memo(): Promise<LoaderMemo> {
+    return (await this.ctx.storage.get<LoaderMemo>('memo')) ?? NEW_MEMO
+  }
+}

@@ -1,0 +1,47 @@
+import { type Clock, scaledClock } from './domain/clock.ts'
+import { type Config, parseConfig } from './domain/config.ts'
+import { AppError } from './domain/errors.ts'
+import type { RegionHint } from './exchanges/connector.ts'
+import { connectorFor } from './exchanges/registry.ts'
+import { type Stores, storesOf } from './store/stores.ts'
+
+/** Everything that the edges of the system need, unpacked from `env` here and nowhere else. */
+export interface Deps {
+  readonly config: Config
+  readonly clock: Clock
+  readonly stores: Stores
+  /** A fresh identifier: of a backfill, a batch, a request. */
+  readonly newId: () => string
+  /** The loader object of an exchange, in the region that the configuration gives it. */
+  readonly loader: (exchange: string) => LoaderStub
+}
+
+export type LoaderStub = DurableObjectStub<import('../durable-objects/exchange-loader.ts').ExchangeLoader>
+
+/** @throws AppError `misconfigured` */
+export function createDeps(env: Env): Deps {
+  const config = parseConfig(env)
+  const clock = scaledClock(Date.now, config.time.scale, config.time.epoch)
+  return {
+    config,
+    clock,
+    stores: storesOf(env),
+    newId: () => crypto.randomUUID(),
+    loader: (exchange) =>
+      env.EXCHANGE_LOADER.getByName(loaderName(config, exchange), { locationHint: loaderRegion(config, exchange) }),
+  }
+}
+
+/**
+ * `loader:okx:apac`. The region is in the name, for a hint counts only when an object is first created.
+ * https://developers.cloudflare.com/durable-objects/reference/data-location/#provide-a-location-hint
+ */
+export function loaderName(config: Config, exchange: string): string {
+  return `loader:${exchange}:${loaderRegion(config, exchange)}`
+}
+
+function loaderRegion(config: Config, exchange: string): RegionHint {
+  const region = config.regions[exchange] ?? connectorFor(exchange)?.regions[0]
+  if (region === undefined) throw new AppError('unknown_exchange', `there is no exchange ${exchange}`)
+  return region
+}

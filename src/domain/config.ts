@@ -1,0 +1,68 @@
+import { z } from 'zod'
+import { AppError } from './errors.ts'
+import { instrumentKinds } from './instrument.ts'
+
+/** The settings of a deployment, as `wrangler.toml` and secrets give them: all text. */
+export interface Settings {
+  readonly EXCHANGE_HOSTS: string
+  readonly LOADER_REGIONS: string
+  readonly RATE_BUDGET_SHARE: string
+  readonly EDGE_CACHE: string
+  readonly ENVIRONMENT: string
+  /** A secret; without it every writing call is refused. */
+  readonly ADMIN_TOKEN?: string | undefined
+  /** `SCALE@EPOCH`: tests and the demo run their clock SCALE times as fast as real time, counted from EPOCH (ms UTC). */
+  readonly TIME_SCALE?: string | undefined
+}
+
+const hosts = z.record(z.string(), z.partialRecord(z.enum(instrumentKinds), z.url()))
+const regions = z.record(z.string(), z.enum(['wnam', 'enam', 'sam', 'weur', 'eeur', 'apac', 'oc', 'afr', 'me']))
+const share = z.coerce.number().gt(0).max(1)
+const timeScale = z.templateLiteral([z.number().positive(), '@', z.int().nonnegative()])
+
+export interface Config {
+  /** Base URLs that replace an exchange's own, by exchange and kind. */
+  readonly hosts: z.infer<typeof hosts>
+  /** Location hints that replace an exchange's own, by exchange. */
+  readonly regions: z.infer<typeof regions>
+  readonly rateBudgetShare: number
+  readonly edgeCache: boolean
+  readonly adminToken: string | undefined
+  /** How simulated time runs; `scale` 1 from epoch 0 is real time. */
+  readonly time: { readonly scale: number; readonly epoch: number }
+}
+
+/** @throws AppError `misconfigured`, naming the setting */
+export function parseConfig(settings: Settings): Config {
+  return {
+    hosts: parseSetting('EXCHANGE_HOSTS', hosts, parseJson(settings.EXCHANGE_HOSTS)),
+    regions: parseSetting('LOADER_REGIONS', regions, parseJson(settings.LOADER_REGIONS)),
+    rateBudgetShare: parseSetting('RATE_BUDGET_SHARE', share, settings.RATE_BUDGET_SHARE),
+    edgeCache: parseSetting('EDGE_CACHE', z.enum(['on', 'off']), settings.EDGE_CACHE) === 'on',
+    adminToken: settings.ADMIN_TOKEN,
+    time: parseTime(settings),
+  }
+}
+
+function parseTime({ TIME_SCALE, ENVIRONMENT }: Settings): Config['time'] {
+  if (TIME_SCALE === undefined) return { scale: 1, epoch: 0 }
+  if (ENVIRONMENT === 'production') {
+    throw new AppError('misconfigured', 'TIME_SCALE is for tests and the demo: a deployed worker refuses it')
+  }
+  const [scale = '', epoch = ''] = parseSetting('TIME_SCALE', timeScale, TIME_SCALE).split('@')
+  return { scale: Number(scale), epoch: Number(epoch) }
+}
+
+function parseSetting<T>(name: string, schema: z.ZodType<T>, value: unknown): T {
+  const result = schema.safeParse(value)
+  if (result.success) return result.data
+  throw new AppError('misconfigured', `${name}: ${z.prettifyError(result.error)}`)
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
+  }
+}

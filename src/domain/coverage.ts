@@ -1,0 +1,87 @@
+import { ceilToInterval, type Interval, nextOpenTime, type Window } from './interval.ts'
+import { subtractRanges } from './window.ts'
+
+/**
+ * Why a slot is neither stored nor proven empty:
+ * - `absent`: the exchange was asked, its answer lacked the slot, and that proves nothing yet;
+ * - `quarantined`: what the exchange sent for it is unsound;
+ * - `not_loaded`: not asked for yet; `load_failing`: the same, and the last attempts failed;
+ * - `not_recorded`: neither this interval nor one that it can be derived from is recorded;
+ * - `incomplete_input`: the interval is derived, and the candles below it are not all there.
+ */
+export const missingReasons = [
+  'absent',
+  'quarantined',
+  'not_loaded',
+  'load_failing',
+  'not_recorded',
+  'incomplete_input',
+] as const
+export type MissingReason = (typeof missingReasons)[number]
+
+export interface MissingRange extends Window {
+  readonly reason: MissingReason
+}
+
+/** A slot that was asked for in vain. */
+export interface GapSlot {
+  readonly openTime: number
+  readonly reason: 'absent' | 'quarantined'
+}
+
+/**
+ * The slots that open while an instrument lives, as an aligned window: from its first candle (without bound where that
+ * is unknown) to its delisting. Slots outside are neither missing nor empty.
+ */
+export function lifeOf(firstCandleTime: number | null, validTo: number | null, interval: Interval): Window {
+  return {
+    start: firstCandleTime === null ? Number.NEGATIVE_INFINITY : ceilToInterval(firstCandleTime, interval),
+    end: validTo === null ? Number.POSITIVE_INFINITY : ceilToInterval(validTo, interval),
+  }
+}
+
+/**
+ * What of an aligned window is not covered, with the reason: that of the gap where there is one, else `unexplained`.
+ * Neighbours with one reason are one range.
+ *
+ * @param covered ascending, disjoint
+ * @param gaps ascending
+ */
+export function missingRanges(
+  window: Window,
+  interval: Interval,
+  covered: readonly Window[],
+  gaps: readonly GapSlot[],
+  unexplained: MissingReason,
+): MissingRange[] {
+  const missing: MissingRange[] = []
+  const add = (start: number, end: number, reason: MissingReason) => {
+    const last = missing.at(-1)
+    if (last?.end === start && last.reason === reason) missing[missing.length - 1] = { ...last, end }
+    else if (start < end) missing.push({ start, end, reason })
+  }
+  let next = 0
+  for (const hole of subtractRanges(window, covered)) {
+    let from = hole.start
+    for (let gap = gaps[next]; gap !== undefined && gap.openTime < hole.end; gap = gaps[++next]) {
+      if (gap.openTime < from) continue
+      add(from, gap.openTime, unexplained)
+      from = nextOpenTime(gap.openTime, interval)
+      add(gap.openTime, from, gap.reason)
+    }
+    add(from, hole.end, unexplained)
+  }
+  return missing
+}
+
+/** Slots, given by their open times in ascending order, as ranges: neighbours are one. */
+export function rangesOfSlots(openTimes: Iterable<number>, interval: Interval): Window[] {
+  const ranges: Window[] = []
+  for (const openTime of openTimes) {
+    const last = ranges.at(-1)
+    const end = nextOpenTime(openTime, interval)
+    if (last?.end === openTime) ranges[ranges.length - 1] = { start: last.start, end }
+    else ranges.push({ start: openTime, end })
+  }
+  return ranges
+}

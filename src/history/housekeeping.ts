@@ -1,0 +1,54 @@
+import type { Interval } from '../domain/interval.ts'
+import { DAY, floorToInterval } from '../domain/interval.ts'
+import { refreshInstruments } from './instruments.ts'
+import type { LoaderDeps } from './loader.ts'
+
+const HOUR = 60 * 60_000
+/** A new listing or a delisting is noticed within the hour. */
+const REFRESH_INSTRUMENTS_MS = HOUR
+const ROLL_UP_MS = HOUR
+/** A list that did not come is asked for again after this: nothing can be loaded before the first. */
+const RETRY_MS = 15_000
+
+/** What a fresh deployment records, until it is told otherwise: five symbols from three days back. */
+export const DEFAULT_SYMBOLS = ['BTC-USDT', 'ETH-USDT', 'SOL-USDT', 'XRP-USDT', 'DOGE-USDT'] as const
+export const DEFAULT_INTERVALS = ['1m', '1h', '1d'] as const satisfies readonly Interval[]
+const DEFAULT_SPAN = 3 * DAY
+
+/** When things that are done now and then were last done; ms UTC, kept in the object's storage. */
+export interface LoaderMemo {
+  readonly instrumentsTriedAt: number
+  readonly instrumentsRefreshedAt: number | null
+  readonly rolledUpAt: number
+  /** Whether the default series have been recorded, or need not be. */
+  readonly seeded: boolean
+}
+
+export const NEW_MEMO: LoaderMemo = { instrumentsTriedAt: 0, instrumentsRefreshedAt: null, rolledUpAt: 0, seeded: false }
+
+/** Refreshes the lists of instruments, records the default series of a fresh deployment, and rolls up, where due. */
+export async function keepHouse(deps: LoaderDeps, memo: LoaderMemo, deadline: number): Promise<LoaderMemo> {
+  const { store, clock } = deps
+  let { instrumentsTriedAt, instrumentsRefreshedAt, rolledUpAt, seeded } = memo
+  const now = clock.now()
+  const isStale = instrumentsRefreshedAt === null || now - instrumentsRefreshedAt >= REFRESH_INSTRUMENTS_MS
+  if (isStale && now - instrumentsTriedAt >= RETRY_MS) {
+    instrumentsTriedAt = now
+    if (await refreshInstruments(deps, now, deadline)) instrumentsRefreshedAt = now
+  }
+  if (!seeded && instrumentsRefreshedAt !== null) {
+    await store.recordDefaults(DEFAULT_SYMBOLS, DEFAULT_INTERVALS, floorToInterval(now, '1m') - DEFAULT_SPAN)
+    seeded = true
+  }
+  if (now - rolledUpAt >= ROLL_UP_MS) {
+    await store.rollUp(await store.readState())
+    rolledUpAt = now
+  }
+  return { instrumentsTriedAt, instrumentsRefreshedAt, rolledUpAt, seeded }
+}
+
+/** When housekeeping is next due (ms UTC). */
+export function housekeepingDueAt(memo: LoaderMemo): number {
+  if (memo.instrumentsRefreshedAt === null) return memo.instrumentsTriedAt + RETRY_MS
+  return Math.min(memo.instrumentsRefreshedAt + REFRESH_INSTRUMENTS_MS, memo.rolledUpAt + ROLL_UP_MS)
+}

@@ -1,0 +1,157 @@
+import type { Clock } from '../domain/clock.ts'
+import type { SeriesState } from '../domain/series.ts'
+import type { ExchangeConnector } from '../exchanges/connector.ts'
+import { findFirstCandle } from './first-candle.ts'
+import type { ExchangeHttp, Sent } from './http.ts'
+import { judgePage } from './load-page.ts'
+import { byUrgency, finishedBackfills, nextDueAt, type Page, planSeries } from './plan.ts'
+import type { LoaderStore } from './ports.ts'
+
+/** A Worker may hold six connections at once; one is left for everything else.
+ *  https://developers.cloudflare.com/workers/platform/limits/#simultaneous-open-connections */
+const CONCURRENT_FETCHES = 5
+/** One run is short, so that the newest data waits behind no long one, and stays far below an alarm's limits. */
+export const RUN_MS = 20_000
+const RUN_STATEMENTS = 200
+/** A series that fails is put off by this, doubled at each failure in a row up to the most (ms). */
+const FAILURE_DELAY = { first: 2_000, most: 15 * 60_000 } as const
+/** Instruments that the exchange does not know (any more) are asked for this rarely. */
+const REJECTED_DELAY_MS = 6 * 3_600_000
+
+export interface LoaderDeps {
+  readonly connector: ExchangeConnector
+  readonly http: ExchangeHttp
+  readonly store: LoaderStore
+  readonly clock: Clock
+}
+
+/**
+ * One run of an exchange's loader: plans from what the database holds, fetches and stores page after page until the
+ * run's time, its statements or the work are used up. All progress is in the database: a run that dies anywhere loses
+ * nothing but its own time.
+ *
+ * @returns when to run again (ms UTC, our clock)
+ */
+export async function runLoader(deps: LoaderDeps): Promise<number> {
+  return new LoaderRun(deps).perform()
+}
+
+class LoaderRun {
+  readonly #deps: LoaderDeps
+  readonly #deadline: number
+  readonly #statementsBefore: number
+  /** Series that failed in this run: they are not asked for again before the next. */
+  readonly #failed = new Set<number>()
+  #nextRun = Number.POSITIVE_INFINITY
+
+  constructor(deps: LoaderDeps) {
+    this.#deps = deps
+    this.#deadline = deps.clock.now() + RUN_MS
+    this.#statementsBefore = deps.store.statements
+  }
+
+  async perform(): Promise<number> {
+    const { connector, http, store, clock } = this.#deps
+    const states = (await store.readState()).filter((series) => this.#isReady(series))
+    const { settleMs, maxCandles } = connector.rest
+    const known = await inParallel(states, (series) => this.#withFirstCandle(series))
+    const pages: Page[] = []
+    for (const series of known) {
+      if (series === undefined) continue
+      const { kind } = series.instrument
+      const now = http.exchangeTime(kind)
+      const finished = finishedBackfills(series, now, settleMs)
+      if (finished.length > 0) await store.finishBackfills(series.id, finished, clock.now())
+      pages.push(...planSeries(series, now, { settleMs, maxCandles: maxCandles[kind] }))
+      this.#runAgainAt(clock.now() + Math.max(0, nextDueAt(series, now, settleMs) - now))
+    }
+    pages.sort(byUrgency)
+    await inParallel(pages, (page) => this.#load(page))
+    return Math.max(this.#nextRun, clock.now())
+  }
+
+  #runAgainAt(time: number): void {
+    this.#nextRun = Math.min(this.#nextRun, time)
+  }
+
+  /** Series whose host is blocked, or that are put off, wait; the run comes back for them. */
+  #isReady(series: SeriesState): boolean {
+    const now = this.#deps.clock.now()
+    const readyAt = Math.max(this.#deps.http.availableAt(series.instrument.kind), series.nextAttemptAt)
+    if (readyAt <= now) return true
+    this.#runAgainAt(readyAt)
+    return false
+  }
+
+  #hasTime(): boolean {
+    return this.#deps.clock.now() < this.#deadline && this.#deps.store.statements - this.#statementsBefore < RUN_STATEMENTS
+  }
+
+  /** The series with its first candle's time, found and kept where it was unknown; `undefined` where it cannot be. */
+  async #withFirstCandle(series: SeriesState): Promise<SeriesState | undefined> {
+    if (series.firstCandleTime !== null) return series
+    const { connector, http, store } = this.#deps
+    const { instrument, interval } = series
+    const now = http.exchangeTime(instrument.kind)
+    const first = await findFirstCandle(connector, instrument, interval, now, (call) =>
+      http.send(call, 'repair', this.#deadline),
+    )
+    if (first.kind === 'found') {
+      await store.setFirstCandleTime(series.id, first.openTime)
+      return { ...series, firstCandleTime: first.openTime }
+    }
+    if (first.kind === 'absent') await this.#fail(series, 'the exchange has no candles of it yet', REJECTED_DELAY_MS)
+    else await this.#handleFailure(series, first)
+    return undefined
+  }
+
+  async #load(page: Page): Promise<void> {
+    const { series, lane, window } = page
+    if (this.#failed.has(series.id)) return
+    if (!this.#hasTime()) return this.#runAgainAt(this.#deps.clock.now())
+    const { connector, http, store } = this.#deps
+    const { instrument, interval } = series
+    const call = connector.rest.candles(instrument, interval, window, http.exchangeTime(instrument.kind))
+    const sent = await http.send(call, lane, this.#deadline)
+    if (sent.kind !== 'answer') return this.#handleFailure(series, sent)
+    const { chunk, endsAt } = judgePage(page, sent.value, sent.readAt, connector.rest.settleMs)
+    await store.writeChunk(chunk)
+    if (endsAt !== null) await store.setValidTo(instrument.id, endsAt)
+    this.#runAgainAt(this.#deps.clock.now())
+  }
+
+  async #handleFailure(series: SeriesState, sent: Exclude<Sent<never>, { readonly kind: 'answer' }>): Promise<void> {
+    switch (sent.kind) {
+      case 'deferred':
+        return this.#runAgainAt(sent.until)
+      case 'rejected':
+        return this.#fail(series, sent.reason, REJECTED_DELAY_MS)
+      case 'failed': {
+        const delayMs = FAILURE_DELAY.first * 2 ** Math.min(series.failures, 30)
+        return this.#fail(series, sent.reason, Math.min(delayMs, FAILURE_DELAY.most))
+      }
+    }
+  }
+
+  async #fail(series: SeriesState, reason: string, delayMs: number): Promise<void> {
+    if (this.#failed.has(series.id)) return
+    this.#failed.add(series.id)
+    const nextAttemptAt = this.#deps.clock.now() + delayMs
+    await this.#deps.store.recordFailure(series.id, nextAttemptAt, reason)
+    this.#runAgainAt(nextAttemptAt)
+  }
+}
+
+/** Works through the items in order, a few at a time; results keep the order of the items. */
+async function inParallel<T, R>(items: readonly T[], work: (item: T) => Promise<R>): Promise<R[]> {
+  const results: R[] = []
+  let next = 0
+  const worker = async () => {
+    for (let index = next++; index < items.length; index = next++) {
+      const item = items[index]
+      if (item !== undefined) results[index] = await work(item)
+    }
+  }
+  await Promise.all(Array.from({ length: CONCURRENT_FETCHES }, worker))
+  return results
+}

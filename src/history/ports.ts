@@ -1,0 +1,29 @@
+import type { Instrument, RejectedRecord } from '../domain/instrument.ts'
+import type { Interval } from '../domain/interval.ts'
+import type { Chunk, SeriesState } from '../domain/series.ts'
+
+/** What the loader of one exchange reads and writes. Every write carries its lease. */
+export interface LoaderStore {
+  /** The series that are recorded or wanted by an unfinished backfill. */
+  readState(): Promise<SeriesState[]>
+  writeChunk(chunk: Chunk): Promise<void>
+  setFirstCandleTime(seriesId: number, firstCandleTime: number): Promise<void>
+  /** Puts a series off until `nextAttemptAt`. */
+  recordFailure(seriesId: number, nextAttemptAt: number, error: string): Promise<void>
+  finishBackfills(seriesId: number, backfillIds: readonly string[], now: number): Promise<void>
+  /** Takes in one whole list of a kind: adds, updates, and marks those that are gone as delisted. */
+  replaceInstruments(
+    kind: Instrument['kind'],
+    instruments: readonly Instrument[],
+    rejected: readonly RejectedRecord[],
+    now: number,
+  ): Promise<void>
+  /** A delisted instrument's candles end here. */
+  setValidTo(instrumentId: number, validTo: number): Promise<void>
+  /** Records the series that a fresh deployment starts with. */
+  recordDefaults(symbols: readonly string[], intervals: readonly Interval[], from: number): Promise<void>
+  /** Rolls complete, verified input up into stored derived candles of a day and longer. */
+  rollUp(states: readonly SeriesState[]): Promise<void>
+  /** How many statements have been sent since the object was made: a run may use 200. */
+  readonly statements: number
+}

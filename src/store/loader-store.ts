@@ -1,0 +1,186 @@
+import { and, eq, inArray, isNotNull, isNull, or } from 'drizzle-orm'
+import { drizzle } from 'drizzle-orm/d1'
+import { decimal } from '../domain/decimal.ts'
+import type { Instrument, InstrumentKind, RejectedRecord } from '../domain/instrument.ts'
+import { type Interval, isInterval } from '../domain/interval.ts'
+import type { Chunk, SeriesState, StoredInstrument } from '../domain/series.ts'
+import { countStatements, type Lease, underLease, writeChunk } from './chunk.ts'
+import { replaceInstrumentsStatements, setValidToStatements } from './instruments.ts'
+import { rollUp } from './rollups.ts'
+import { backfillWindows, coverage, gaps, instruments, series } from './schema.ts'
+
+/** More than that many waiting slots of one exchange are planned in portions. */
+const MAX_GAPS = 20_000
+
+/** What the loader of one exchange reads and writes, all of it under its lease. */
+export class LoaderStore {
+  readonly #db: D1Database
+  readonly #lease: Lease
+  readonly #newId: () => string
+  #statements = 0
+
+  constructor(db: D1Database, lease: Lease, newId: () => string) {
+    this.#db = db
+    this.#lease = lease
+    this.#newId = newId
+  }
+
+  /** How many statements have been sent so far. */
+  get statements(): number {
+    return this.#statements
+  }
+
+  async readState(): Promise<SeriesState[]> {
+    const db = drizzle(this.#db)
+    const unfinished = and(isNull(backfillWindows.finishedAt), isNull(backfillWindows.cancelledAt))
+    const wanted = db
+      .select({ id: series.id })
+      .from(series)
+      .innerJoin(instruments, eq(instruments.id, series.instrumentId))
+      .where(
+        and(
+          eq(instruments.exchange, this.#lease.exchange),
+          eq(series.source, 'exchange'),
+          or(
+            isNotNull(series.recordedFrom),
+            inArray(series.id, db.select({ id: backfillWindows.seriesId }).from(backfillWindows).where(unfinished)),
+          ),
+        ),
+      )
+    this.#statements += 4
+    const [rows, windows, ranges, slots] = await db.batch([
+      db
+        .select()
+        .from(series)
+        .innerJoin(instruments, eq(instruments.id, series.instrumentId))
+        .where(inArray(series.id, wanted)),
+      db
+        .select()
+        .from(backfillWindows)
+        .where(and(unfinished, inArray(backfillWindows.seriesId, wanted))),
+      db
+        .select({ seriesId: coverage.seriesId, start: coverage.startTime, end: coverage.endTime })
+        .from(coverage)
+        .where(inArray(coverage.seriesId, wanted))
+        .orderBy(coverage.seriesId, coverage.startTime),
+      db
+        .select({ seriesId: gaps.seriesId, openTime: gaps.openTime, nextAttemptAt: gaps.nextAttemptAt })
+        .from(gaps)
+        .where(inArray(gaps.seriesId, wanted))
+        .orderBy(gaps.seriesId, gaps.openTime)
+        .limit(MAX_GAPS),
+    ])
+    const windowsOf = Map.groupBy(windows, (row) => row.seriesId)
+    const rangesOf = Map.groupBy(ranges, (row) => row.seriesId)
+    const gapsOf = Map.groupBy(slots, (row) => row.seriesId)
+    return rows.map((row) => ({
+      ...row.series,
+      interval: intervalOf(row.series.interval),
+      instrument: storedInstrument(row.instruments),
+      backfills: (windowsOf.get(row.series.id) ?? []).map(({ backfillId, startTime, endTime }) => ({
+        backfillId,
+        start: startTime,
+        end: endTime,
+      })),
+      covered: rangesOf.get(row.series.id) ?? [],
+      gaps: gapsOf.get(row.series.id) ?? [],
+    }))
+  }
+
+  async writeChunk(chunk: Chunk): Promise<void> {
+    this.#statements += countStatements(chunk)
+    await writeChunk(this.#db, chunk, this.#lease, this.#newId())
+  }
+
+  async setFirstCandleTime(seriesId: number, firstCandleTime: number): Promise<void> {
+    await this.#write([
+      this.#db.prepare('UPDATE series SET first_candle_time = ?2 WHERE id = ?1').bind(seriesId, firstCandleTime),
+    ])
+  }
+
+  async recordFailure(seriesId: number, nextAttemptAt: number, error: string): Promise<void> {
+    await this.#write([
+      this.#db
+        .prepare('UPDATE series SET failures = failures + 1, next_attempt_at = ?2, last_error = ?3 WHERE id = ?1')
+        .bind(seriesId, nextAttemptAt, error),
+    ])
+  }
+
+  async finishBackfills(seriesId: number, backfillIds: readonly string[], now: number): Promise<void> {
+    await this.#write([
+      this.#db
+        .prepare(
+          `UPDATE backfill_windows SET finished_at = ?3
+           WHERE series_id = ?1 AND backfill_id IN (SELECT value FROM json_each(?2))`,
+        )
+        .bind(seriesId, JSON.stringify(backfillIds), now),
+    ])
+  }
+
+  async replaceInstruments(
+    kind: InstrumentKind,
+    list: readonly Instrument[],
+    rejected: readonly RejectedRecord[],
+    now: number,
+  ): Promise<void> {
+    await this.#write(replaceInstrumentsStatements(this.#db, this.#lease.exchange, kind, list, rejected, now))
+  }
+
+  async setValidTo(instrumentId: number, validTo: number): Promise<void> {
+    await this.#write(setValidToStatements(this.#db, instrumentId, validTo))
+  }
+
+  async recordDefaults(symbols: readonly string[], intervals: readonly Interval[], from: number): Promise<void> {
+    await this.#write([
+      this.#db
+        .prepare(
+          `INSERT INTO series (instrument_id, interval, source, recorded_from)
+           SELECT i.id, j.value, 'exchange', ?4 FROM instruments i, json_each(?3) j
+           WHERE i.exchange = ?1 AND i.valid_to IS NULL AND i.symbol IN (SELECT value FROM json_each(?2))
+           ON CONFLICT (instrument_id, interval, source) DO NOTHING`,
+        )
+        .bind(this.#lease.exchange, JSON.stringify(symbols), JSON.stringify(intervals), from),
+    ])
+  }
+
+  async rollUp(states: readonly SeriesState[]): Promise<void> {
+    this.#statements += await rollUp(this.#db, this.#lease, states)
+  }
+
+  /** An instrument as stored, by its id. */
+  async readInstrument(instrumentId: number): Promise<StoredInstrument | undefined> {
+    const [row] = await drizzle(this.#db).select().from(instruments).where(eq(instruments.id, instrumentId))
+    return row === undefined ? undefined : storedInstrument(row)
+  }
+
+  async countInstruments(): Promise<{ instruments: number; rejected: number }> {
+    const row = await this.#db
+      .prepare(
+        `SELECT (SELECT count(*) FROM instruments WHERE exchange = ?1 AND active) AS instruments,
+         (SELECT count(*) FROM rejected_instruments WHERE exchange = ?1) AS rejected`,
+      )
+      .bind(this.#lease.exchange)
+      .first<{ instruments: number; rejected: number }>()
+    return row ?? { instruments: 0, rejected: 0 }
+  }
+
+  async #write(statements: readonly D1PreparedStatement[]): Promise<void> {
+    this.#statements += statements.length + 1
+    await underLease(this.#db, this.#lease, statements)
+  }
+}
+
+/** The domain's view of an instrument's row. */
+export function storedInstrument(row: typeof instruments.$inferSelect): StoredInstrument {
+  return {
+    ...row,
+    contractSize: row.contractSize === null ? null : decimal(row.contractSize),
+    tickSize: row.tickSize === null ? null : decimal(row.tickSize),
+    lotSize: row.lotSize === null ? null : decimal(row.lotSize),
+  }
+}
+
+function intervalOf(text: string): Interval {
+  if (!isInterval(text)) throw new Error(`a series has the interval ${text}`)
+  return text
+}

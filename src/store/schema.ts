@@ -1,0 +1,217 @@
+import { sql } from 'drizzle-orm'
+import { check, index, integer, primaryKey, sqliteTable, text, uniqueIndex } from 'drizzle-orm/sqlite-core'
+
+/**
+ * One database holds all of it by default; an exchange with a database of its own keeps everything but `backfills`
+ * there. Times are ms UTC, decimals TEXT in canonical form. Tables marked WITHOUT ROWID are so in the migration:
+ * drizzle cannot say it.
+ */
+
+/** What can be traded. Never deleted: `valid_to` ends it, a relisting is a new row. */
+export const instruments = sqliteTable(
+  'instruments',
+  {
+    id: integer('id').primaryKey(),
+    exchange: text('exchange').notNull(),
+    kind: text('kind', { enum: ['spot', 'perpetual'] }).notNull(),
+    symbol: text('symbol').notNull(),
+    exchangeSymbol: text('exchange_symbol').notNull(),
+    base: text('base').notNull(),
+    quote: text('quote').notNull(),
+    settle: text('settle'),
+    inverse: integer('inverse', { mode: 'boolean' }).notNull(),
+    contractSize: text('contract_size'),
+    tickSize: text('tick_size'),
+    lotSize: text('lot_size'),
+    active: integer('active', { mode: 'boolean' }).notNull(),
+    listedAt: integer('listed_at'),
+    validFrom: integer('valid_from').notNull(),
+    validTo: integer('valid_to'),
+  },
+  (table) => [
+    uniqueIndex('instruments_current').on(table.exchange, table.kind, table.exchangeSymbol).where(sql`valid_to IS NULL`),
+    index('instruments_by_symbol').on(table.exchange, table.symbol),
+  ],
+)
+
+/** Listed instruments that cannot be named or read, kept as they came. */
+export const rejectedInstruments = sqliteTable(
+  'rejected_instruments',
+  {
+    exchange: text('exchange').notNull(),
+    kind: text('kind').notNull(),
+    exchangeSymbol: text('exchange_symbol').notNull(),
+    reason: text('reason').notNull(),
+    raw: text('raw').notNull(),
+    firstSeen: integer('first_seen').notNull(),
+    lastSeen: integer('last_seen').notNull(),
+  },
+  (table) => [primaryKey({ columns: [table.exchange, table.kind, table.exchangeSymbol] })],
+)
+
+/** One instrument at one interval from one source. */
+export const series = sqliteTable(
+  'series',
+  {
+    id: integer('id').primaryKey(),
+    instrumentId: integer('instrument_id')
+      .notNull()
+      .references(() => instruments.id),
+    interval: text('interval').notNull(),
+    source: text('source').notNull(),
+    /** Recorded without end from here on; `null` where only backfills asked for it. */
+    recordedFrom: integer('recorded_from'),
+    /** Open time of the first candle that exists; `null` until it is found. */
+    firstCandleTime: integer('first_candle_time'),
+    /** Candles that open before this were read at least 10 minutes after they closed. */
+    verifiedTo: integer('verified_to'),
+    /** Counts changes of what had been stored; appending does not count. Kept by triggers. */
+    revision: integer('revision').notNull().default(0),
+    /** Counts writes of any kind. */
+    version: integer('version').notNull().default(0),
+    failures: integer('failures').notNull().default(0),
+    nextAttemptAt: integer('next_attempt_at').notNull().default(0),
+    lastError: text('last_error'),
+  },
+  (table) => [uniqueIndex('series_key').on(table.instrumentId, table.interval, table.source)],
+)
+
+/** Closed candles only. WITHOUT ROWID, no secondary index: each would be one more billed row a write. */
+export const candles = sqliteTable(
+  'candles',
+  {
+    seriesId: integer('series_id').notNull(),
+    openTime: integer('open_time').notNull(),
+    open: text('open').notNull(),
+    high: text('high').notNull(),
+    low: text('low').notNull(),
+    close: text('close').notNull(),
+    volume: text('volume').notNull(),
+    quoteVolume: text('quote_volume'),
+    tradeCount: integer('trade_count'),
+    revision: integer('revision').notNull().default(0),
+  },
+  (table) => [primaryKey({ columns: [table.seriesId, table.openTime] })],
+)
+
+/** Slots in which, as the exchange itself says, nothing traded. WITHOUT ROWID. */
+export const emptySlots = sqliteTable(
+  'empty_slots',
+  {
+    seriesId: integer('series_id').notNull(),
+    openTime: integer('open_time').notNull(),
+    confirmedAt: integer('confirmed_at').notNull(),
+  },
+  (table) => [primaryKey({ columns: [table.seriesId, table.openTime] })],
+)
+
+/** Slots that were asked for and are neither stored nor proven empty. WITHOUT ROWID. */
+export const gaps = sqliteTable(
+  'gaps',
+  {
+    seriesId: integer('series_id').notNull(),
+    openTime: integer('open_time').notNull(),
+    reason: text('reason').notNull(),
+    firstSeen: integer('first_seen').notNull(),
+    attempts: integer('attempts').notNull(),
+    nextAttemptAt: integer('next_attempt_at').notNull(),
+    lastError: text('last_error'),
+    /** When an answer that proves absence first lacked the slot; `null` before that. */
+    absentSince: integer('absent_since'),
+  },
+  (table) => [primaryKey({ columns: [table.seriesId, table.openTime] })],
+)
+
+/** Records that were refused, as they came. */
+export const quarantine = sqliteTable(
+  'quarantine',
+  {
+    id: integer('id').primaryKey(),
+    seriesId: integer('series_id').notNull(),
+    /** -1 where the record's time could not be read. */
+    openTime: integer('open_time').notNull(),
+    reason: text('reason').notNull(),
+    raw: text('raw').notNull(),
+    firstSeen: integer('first_seen').notNull(),
+    lastSeen: integer('last_seen').notNull(),
+    timesSeen: integer('times_seen').notNull(),
+  },
+  (table) => [uniqueIndex('quarantine_key').on(table.seriesId, table.openTime, table.reason, table.raw)],
+)
+
+/** Cache of which slots are present or empty, as maximal half-open ranges; always equal to its recount. WITHOUT ROWID. */
+export const coverage = sqliteTable(
+  'coverage',
+  {
+    seriesId: integer('series_id').notNull(),
+    startTime: integer('start_time').notNull(),
+    endTime: integer('end_time').notNull(),
+    /** Marks the batch that wrote the row, so that the same batch can delete the ones it replaced. */
+    writtenBy: text('written_by').notNull(),
+  },
+  (table) => [primaryKey({ columns: [table.seriesId, table.startTime] })],
+)
+
+/** Candles of a day and longer, derived from a stored series over complete, verified input. Triggers delete stale ones. */
+export const rollups = sqliteTable(
+  'rollups',
+  {
+    seriesId: integer('series_id').notNull(),
+    interval: text('interval').notNull(),
+    openTime: integer('open_time').notNull(),
+    closeTime: integer('close_time').notNull(),
+    open: text('open').notNull(),
+    high: text('high').notNull(),
+    low: text('low').notNull(),
+    close: text('close').notNull(),
+    volume: text('volume').notNull(),
+    quoteVolume: text('quote_volume'),
+    tradeCount: integer('trade_count'),
+  },
+  (table) => [primaryKey({ columns: [table.seriesId, table.interval, table.openTime] })],
+)
+
+/** Requests to fill the past. Always in the main database; their windows stand with the series. */
+export const backfills = sqliteTable('backfills', {
+  id: text('id').primaryKey(),
+  /** JSON: what was asked for. */
+  request: text('request').notNull(),
+  createdAt: integer('created_at').notNull(),
+  cancelledAt: integer('cancelled_at'),
+})
+
+export const backfillWindows = sqliteTable(
+  'backfill_windows',
+  {
+    backfillId: text('backfill_id').notNull(),
+    seriesId: integer('series_id').notNull(),
+    startTime: integer('start_time').notNull(),
+    endTime: integer('end_time').notNull(),
+    /** Slots that were covered already when it was asked for: they do not count for the rate. */
+    coveredBefore: integer('covered_before').notNull(),
+    finishedAt: integer('finished_at'),
+    cancelledAt: integer('cancelled_at'),
+  },
+  (table) => [
+    primaryKey({ columns: [table.backfillId, table.seriesId] }),
+    index('backfill_windows_by_series').on(table.seriesId),
+  ],
+)
+
+/**
+ * Who may write for an exchange. A writer sets `writer` to its generation in the same batch as its data; the check
+ * makes a batch of an older generation fail as a whole.
+ */
+export const leases = sqliteTable(
+  'leases',
+  {
+    exchange: text('exchange').notNull(),
+    role: text('role').notNull(),
+    generation: integer('generation').notNull(),
+    writer: integer('writer').notNull(),
+  },
+  (table) => [
+    primaryKey({ columns: [table.exchange, table.role] }),
+    check('lease_is_current', sql`writer = generation`),
+  ],
+)

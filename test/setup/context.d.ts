@@ -1,0 +1,18 @@
+import type { D1Migration } from '@cloudflare/vitest-plugin'
+
+declare module 'vitest' {
+  interface ProvidedContext {
+    /** As the setting `EXCHANGE_HOSTS`: the simulated exchanges. */
+    exchangeHosts: Record<string, Record<string, string>>
+    /** As the setting `TIME_SCALE`. */
+    timeScale: string
+  }
+}
+
+declare global {
+  namespace Cloudflare {
+    interface Env {
+      MIGRATIONS: D1Migration[]
+    }
+  }
+}

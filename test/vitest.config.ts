@@ -1,0 +1,58 @@
+import { cloudflareTest, readD1Migrations } from '@cloudflare/vitest-plugin'
+import { defineConfig } from 'vitest/config'
+
+const WORKER_TESTS = ['test/{store,history,routes,durable-objects,faults}/**/*.test.ts']
+
+/** `node`: pure modules, the simulated exchanges and ccxt. `workers`: inside workerd, on real D1 and Durable Objects. */
+export default defineConfig({
+  root: new URL('..', import.meta.url).pathname,
+  test: {
+    testTimeout: 60_000,
+    hookTimeout: 60_000,
+    coverage: {
+      provider: 'istanbul',
+      include: ['src/**/*.ts', 'durable-objects/**/*.ts'],
+      exclude: ['src/env.d.ts'],
+      reporter: ['text-summary', 'json-summary', 'html'],
+      thresholds: { lines: 95, branches: 90 },
+    },
+    projects: [
+      {
+        test: {
+          name: 'node',
+          include: ['test/**/*.test.ts'],
+          exclude: WORKER_TESTS,
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
+        },
+      },
+      {
+        plugins: [
+          cloudflareTest(async ({ inject }) => ({
+            wrangler: { configPath: 'wrangler.toml' },
+            miniflare: {
+              bindings: {
+                ENVIRONMENT: 'test',
+                ADMIN_TOKEN: 'test-token',
+                EXCHANGE_HOSTS: JSON.stringify(inject('exchangeHosts')),
+                TIME_SCALE: inject('timeScale'),
+                RATE_BUDGET_SHARE: '1',
+                MIGRATIONS: await readD1Migrations('migrations'),
+              },
+            },
+          })),
+        ],
+        test: {
+          name: 'workers',
+          include: WORKER_TESTS,
+          globalSetup: ['test/setup/simulators.ts'],
+          setupFiles: ['test/setup/migrations.ts'],
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
+          // The files share the simulated exchanges and inject faults into them: one after another.
+          fileParallelism: false,
+        },
+      },
+    ],
+  },
+})
