@@ -45,7 +45,8 @@ export function candleFault(candle: Candle, interval: Interval, window: Window):
   if (candle.openTime < window.start || candle.openTime >= window.end) return 'outside_window'
   if (!isAligned(candle.openTime, interval)) return 'misaligned'
   const { open, high, low, close, volume, quoteVolume, tradeCount } = candle
-  if (isNegative(low) || isNegative(volume) || (quoteVolume !== null && isNegative(quoteVolume))) return 'negative_value'
+  if (isNegative(low) || isNegative(volume) || (quoteVolume !== null && isNegative(quoteVolume)))
+    return 'negative_value'
   if (tradeCount !== null && tradeCount < 0) return 'negative_value'
   if (compareDecimals(high, open) < 0 || compareDecimals(high, close) < 0) return 'high_below_body'
   if (compareDecimals(low, open) > 0 || compareDecimals(low, close) > 0) return 'low_above_body'

@@ -44,7 +44,14 @@ export function nextHostHealth(
       // A request that was under way when the host was blocked says nothing about the block.
       return current.until === null || current.until > now ? current : HEALTHY
     case 'retry-after':
-      return blocked(current, outcome.retryAfterMs === null ? 'unavailable' : 'retry-after', outcome.retryAfterMs, outcome.reason, now, jitter)
+      return blocked(
+        current,
+        outcome.retryAfterMs === null ? 'unavailable' : 'retry-after',
+        outcome.retryAfterMs,
+        outcome.reason,
+        now,
+        jitter,
+      )
     case 'banned-until':
       return blocked(current, 'banned', outcome.banMs, outcome.reason, now, jitter)
     case 'geo-blocked':

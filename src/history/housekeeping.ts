@@ -24,7 +24,12 @@ export interface LoaderMemo {
   readonly seeded: boolean
 }
 
-export const NEW_MEMO: LoaderMemo = { instrumentsTriedAt: 0, instrumentsRefreshedAt: null, rolledUpAt: 0, seeded: false }
+export const NEW_MEMO: LoaderMemo = {
+  instrumentsTriedAt: 0,
+  instrumentsRefreshedAt: null,
+  rolledUpAt: 0,
+  seeded: false,
+}
 
 /** Refreshes the lists of instruments, records the default series of a fresh deployment, and rolls up, where due. */
 export async function keepHouse(deps: LoaderDeps, memo: LoaderMemo, deadline: number): Promise<LoaderMemo> {

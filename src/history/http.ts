@@ -24,7 +24,7 @@ export interface HttpOptions {
 
 /** What came of one request. Only `answer` carries data; none of the others is an error of ours. */
 export type Sent<T> =
-  | { readonly kind: 'answer'; readonly value: T; /** On the exchange's clock. */ readonly readAt: number }
+  | { readonly kind: 'answer'; readonly value: T /** On the exchange's clock. */; readonly readAt: number }
   /** The host may not be asked, or the budget is spent, until then (our clock). */
   | { readonly kind: 'deferred'; readonly until: number }
   | { readonly kind: 'rejected'; readonly reason: string; readonly unknownInstrument: boolean }
@@ -67,7 +67,8 @@ export class ExchangeHttp {
     try {
       return { kind: 'answer', value: call.decode(response.body), readAt: host.clock.at(receivedAt) }
     } catch (error) {
-      if (error instanceof AppError && error.code === 'malformed_response') return { kind: 'failed', reason: error.detail }
+      if (error instanceof AppError && error.code === 'malformed_response')
+        return { kind: 'failed', reason: error.detail }
       throw error
     }
   }
@@ -92,7 +93,7 @@ export class ExchangeHttp {
     return instrumentKinds.flatMap((kind) => {
       if (this.#options.connector.rest.baseUrl[kind] === undefined) return []
       const { name: host, health, requests, budgets } = this.#host(kind)
-            const budget = [...budgets.values()].map((b) => ({
+      const budget = [...budgets.values()].map((b) => ({
         name: b.name,
         limit: b.allowance,
         used: b.used(now),

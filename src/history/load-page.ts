@@ -4,7 +4,6 @@ import type { Chunk } from '../domain/series.ts'
 import type { CandlePage } from '../exchanges/connector.ts'
 import { closedTo, type Page, VERIFY_AFTER_MS } from './plan.ts'
 
-
 export interface JudgedPage {
   readonly chunk: Chunk
   /** Where a delisted instrument's candles turn out to end (ms UTC); `null` where this page does not show it. */

@@ -84,7 +84,9 @@ class LoaderRun {
   }
 
   #hasTime(): boolean {
-    return this.#deps.clock.now() < this.#deadline && this.#deps.store.statements - this.#statementsBefore < RUN_STATEMENTS
+    return (
+      this.#deps.clock.now() < this.#deadline && this.#deps.store.statements - this.#statementsBefore < RUN_STATEMENTS
+    )
   }
 
   /** The series with its first candle's time, found and kept where it was unknown; `undefined` where it cannot be. */

@@ -24,6 +24,7 @@ export async function readOpenCandle(
   if (sent.kind === 'answer') {
     return { ok: true, candle: sent.value.candles.find((candle) => candle.openTime === openTime) ?? null }
   }
-  if (sent.kind === 'deferred') return { ok: false, code: 'exchange_unavailable', detail: 'the exchange may not be asked now' }
+  if (sent.kind === 'deferred')
+    return { ok: false, code: 'exchange_unavailable', detail: 'the exchange may not be asked now' }
   return { ok: false, code: 'exchange_unavailable', detail: sent.reason }
 }

@@ -100,7 +100,10 @@ function missingWindows(series: SeriesState, end: number): Window[] {
 function clip(series: SeriesState, window: Window, end: number): Window {
   const { interval, firstCandleTime, instrument } = series
   const validTo = instrument.validTo === null ? end : ceilToInterval(instrument.validTo, interval)
-  const { start, end: last } = intersectWindows(window, { start: firstCandleTime ?? window.start, end: Math.min(end, validTo) })
+  const { start, end: last } = intersectWindows(window, {
+    start: firstCandleTime ?? window.start,
+    end: Math.min(end, validTo),
+  })
   return { start: ceilToInterval(start, interval), end: ceilToInterval(last, interval) }
 }
 

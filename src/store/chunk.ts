@@ -71,16 +71,7 @@ function chunkStatements(db: D1Database, chunk: Chunk, batchId: string): D1Prepa
 }
 
 function candlesJson(candles: readonly Candle[]): string {
-  const rows = candles.map((c) => [
-    c.openTime,
-    c.open,
-    c.high,
-    c.low,
-    c.close,
-    c.volume,
-    c.quoteVolume,
-    c.tradeCount,
-  ])
+  const rows = candles.map((c) => [c.openTime, c.open, c.high, c.low, c.close, c.volume, c.quoteVolume, c.tradeCount])
   return JSON.stringify(rows)
 }
 

@@ -3,7 +3,14 @@ import { drizzle } from 'drizzle-orm/d1'
 import type { Candle } from '../domain/candle.ts'
 import { type Decimal, decimal } from '../domain/decimal.ts'
 import { chooseBase, deriveCandle } from '../domain/derive.ts'
-import { ceilToInterval, floorToInterval, type Interval, nextOpenTime, slotsIn, type Window } from '../domain/interval.ts'
+import {
+  ceilToInterval,
+  floorToInterval,
+  type Interval,
+  nextOpenTime,
+  slotsIn,
+  type Window,
+} from '../domain/interval.ts'
 import type { SeriesState } from '../domain/series.ts'
 import { type Lease, underLease } from './chunk.ts'
 import { candles, rollups } from './schema.ts'

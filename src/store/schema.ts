@@ -29,7 +29,9 @@ export const instruments = sqliteTable(
     validTo: integer('valid_to'),
   },
   (table) => [
-    uniqueIndex('instruments_current').on(table.exchange, table.kind, table.exchangeSymbol).where(sql`valid_to IS NULL`),
+    uniqueIndex('instruments_current')
+      .on(table.exchange, table.kind, table.exchangeSymbol)
+      .where(sql`valid_to IS NULL`),
     index('instruments_by_symbol').on(table.exchange, table.symbol),
   ],
 )
