@@ -1,0 +1,82 @@
+import { and, desc, eq, isNull, sql } from 'drizzle-orm'
+import { drizzle } from 'drizzle-orm/d1'
+import type { Clock } from '../domain/clock.ts'
+import type { SymbolQuery } from '../domain/instrument.ts'
+import { type Interval, isInterval } from '../domain/interval.ts'
+import type { StoredInstrument } from '../domain/series.ts'
+import { storedInstrument } from './loader-store.ts'
+import { instruments, series } from './schema.ts'
+import type { Stores } from './stores.ts'
+
+/** An instrument and which series of it there are. What changes with their data is not here: it is read with the data. */
+export interface CatalogEntry {
+  readonly instrument: StoredInstrument
+  readonly series: readonly SeriesKey[]
+}
+
+export interface SeriesKey {
+  readonly id: number
+  readonly interval: Interval
+  readonly source: string
+}
+
+/** Instruments and the set of series change rarely; another isolate's change is seen after this at the latest. */
+const KEPT_MS = 30_000
+/** About 1 kB each: bounds the memory of an isolate that is asked for every symbol there is. */
+const MAX_ENTRIES = 5_000
+
+/** Finds instruments by the names that callers use, and remembers them for a while. */
+export class Catalog {
+  readonly #stores: Stores
+  readonly #clock: Clock
+  readonly #entries = new Map<string, { readonly entry: CatalogEntry; readonly until: number }>()
+
+  constructor(stores: Stores, clock: Clock) {
+    this.#stores = stores
+    this.#clock = clock
+  }
+
+  /** The instrument that trades under a name today, else the one that did last; `undefined` for an unknown name. */
+  async find(exchange: string, query: SymbolQuery): Promise<CatalogEntry | undefined> {
+    const key = `${exchange} ${query.by === 'symbol' ? query.symbol : `${query.kind} ${query.joined}`}`
+    const kept = this.#entries.get(key)
+    const now = this.#clock.now()
+    if (kept !== undefined && now < kept.until) return kept.entry
+    this.#entries.delete(key)
+    const entry = await readEntry(this.#stores.storeFor(exchange), exchange, query)
+    if (entry !== undefined) this.#keep(key, entry, now)
+    return entry
+  }
+
+  /** Forgets everything: this isolate has changed the set of series. */
+  clear(): void {
+    this.#entries.clear()
+  }
+
+  #keep(key: string, entry: CatalogEntry, now: number): void {
+    const oldest = this.#entries.size < MAX_ENTRIES ? undefined : this.#entries.keys().next().value
+    if (oldest !== undefined) this.#entries.delete(oldest)
+    this.#entries.set(key, { entry, until: now + KEPT_MS })
+  }
+}
+
+async function readEntry(db: D1Database, exchange: string, query: SymbolQuery): Promise<CatalogEntry | undefined> {
+  const isNamed =
+    query.by === 'symbol'
+      ? eq(instruments.symbol, query.symbol)
+      : and(eq(instruments.kind, query.kind), eq(sql`upper(${instruments.base} || ${instruments.quote})`, query.joined))
+  const rows = await drizzle(db)
+    .select()
+    .from(instruments)
+    .leftJoin(series, eq(series.instrumentId, instruments.id))
+    .where(and(eq(instruments.exchange, exchange), isNamed))
+    .orderBy(desc(isNull(instruments.validTo)), desc(instruments.validTo), desc(instruments.id))
+  const [first] = rows
+  if (first === undefined) return undefined
+  const keys: SeriesKey[] = []
+  for (const row of rows) {
+    if (row.series === null || row.instruments.id !== first.instruments.id || !isInterval(row.series.interval)) continue
+    keys.push({ id: row.series.id, interval: row.series.interval, source: row.series.source })
+  }
+  return { instrument: storedInstrument(first.instruments), series: keys }
+}
