@@ -72,12 +72,14 @@ CREATE TABLE `instruments` (
 	`tick_size` text,
 	`lot_size` text,
 	`active` integer NOT NULL,
+	`listed` integer DEFAULT true NOT NULL,
 	`listed_at` integer,
 	`valid_from` integer NOT NULL,
-	`valid_to` integer
+	`valid_to` integer,
+	`end_found` integer DEFAULT false NOT NULL
 );
 --> statement-breakpoint
-CREATE UNIQUE INDEX `instruments_current` ON `instruments` (`exchange`,`kind`,`exchange_symbol`) WHERE valid_to IS NULL;--> statement-breakpoint
+CREATE UNIQUE INDEX `instruments_current` ON `instruments` (`exchange`,`kind`,`exchange_symbol`) WHERE listed;--> statement-breakpoint
 CREATE INDEX `instruments_by_symbol` ON `instruments` (`exchange`,`symbol`);--> statement-breakpoint
 CREATE TABLE `leases` (
 	`exchange` text NOT NULL,

@@ -1,14 +1,13 @@
 import { cloudflareTest, readD1Migrations } from '@cloudflare/vitest-plugin'
 import { defineConfig } from 'vitest/config'
 
-const WORKER_TESTS = ['test/{store,history,routes,durable-objects,faults}/**/*.test.ts']
+const WORKER_TESTS = ['test/{store,routes,durable-objects,faults}/**/*.test.ts']
 
 /** `node`: pure modules, the simulated exchanges and ccxt. `workers`: inside workerd, on real D1 and Durable Objects. */
 export default defineConfig({
   root: new URL('..', import.meta.url).pathname,
   test: {
-    testTimeout: 60_000,
-    hookTimeout: 60_000,
+    silent: 'passed-only',
     coverage: {
       provider: 'istanbul',
       include: ['src/**/*.ts', 'durable-objects/**/*.ts'],

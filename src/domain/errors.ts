@@ -8,6 +8,7 @@ export const errorCodes = [
   'unknown_exchange',
   'unknown_instrument',
   'unknown_interval',
+  'unprocessable',
   'unauthorized',
   'payload_too_large',
   'unsupported_media_type',

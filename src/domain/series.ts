@@ -5,8 +5,10 @@ import type { Interval, Window } from './interval.ts'
 /** An instrument as stored. */
 export interface StoredInstrument extends Instrument {
   readonly id: number
-  /** ms UTC of its delisting; `null` while it trades. */
+  /** Since when it is halted or delisted, ms UTC; `null` while it trades. */
   readonly validTo: number | null
+  /** Whether `validTo` is the close of its last candle, not merely when its end was noticed. */
+  readonly endFound: boolean
 }
 
 /** What planning needs to know of one series, as the database holds it. */

@@ -1,7 +1,8 @@
 import type { Clock } from '../domain/clock.ts'
+import { nextOpenTime } from '../domain/interval.ts'
 import type { SeriesState } from '../domain/series.ts'
 import type { ExchangeConnector } from '../exchanges/connector.ts'
-import { findFirstCandle } from './first-candle.ts'
+import { FINEST, type FoundCandle, findFirstCandle, findLastCandle, type SendCandles } from './bounds.ts'
 import type { ExchangeHttp, Sent } from './http.ts'
 import { judgePage } from './load-page.ts'
 import { byUrgency, finishedBackfills, nextDueAt, type Page, planSeries } from './plan.ts'
@@ -54,7 +55,7 @@ class LoaderRun {
     const { connector, http, store, clock } = this.#deps
     const states = (await store.readState()).filter((series) => this.#isReady(series))
     const { settleMs, maxCandles } = connector.rest
-    const known = await inParallel(states, (series) => this.#withFirstCandle(series))
+    const known = await inParallel(states, (series) => this.#withBounds(series))
     const pages: Page[] = []
     for (const series of known) {
       if (series === undefined) continue
@@ -89,21 +90,35 @@ class LoaderRun {
     )
   }
 
-  /** The series with its first candle's time, found and kept where it was unknown; `undefined` where it cannot be. */
-  async #withFirstCandle(series: SeriesState): Promise<SeriesState | undefined> {
-    if (series.firstCandleTime !== null) return series
+  /** The series with its first candle's time and its instrument's end; `undefined` where they cannot be had now. */
+  async #withBounds(series: SeriesState): Promise<SeriesState | undefined> {
     const { connector, http, store } = this.#deps
     const { instrument, interval } = series
     const now = http.exchangeTime(instrument.kind)
-    const first = await findFirstCandle(connector, instrument, interval, now, (call) =>
-      http.send(call, 'repair', this.#deadline),
-    )
-    if (first.kind === 'found') {
-      await store.setFirstCandleTime(series.id, first.openTime)
-      return { ...series, firstCandleTime: first.openTime }
+    const send: SendCandles = (call) => http.send(call, 'repair', this.#deadline)
+    let { firstCandleTime } = series
+    if (firstCandleTime === null) {
+      const first = await findFirstCandle(connector, instrument, interval, now, send)
+      if (first.kind !== 'found') return this.#handleNotFound(series, first)
+      firstCandleTime = first.openTime
+      await store.setFirstCandleTime(series.id, firstCandleTime)
     }
-    if (first.kind === 'absent') await this.#fail(series, 'the exchange has no candles of it yet', REJECTED_DELAY_MS)
-    else await this.#handleFailure(series, first)
+    if (instrument.validTo === null || instrument.endFound) return { ...series, firstCandleTime }
+    const last = await findLastCandle(connector, instrument, instrument.validTo, now, send)
+    // An exchange that does not know the instrument any more cannot say when it ended: what was noticed stands.
+    if (last.kind === 'rejected') return { ...series, firstCandleTime }
+    if (last.kind !== 'found') return this.#handleNotFound(series, last)
+    const validTo = Math.min(instrument.validTo, nextOpenTime(last.openTime, FINEST))
+    await store.setEnd(instrument.id, validTo)
+    return { ...series, firstCandleTime, instrument: { ...instrument, validTo, endFound: true } }
+  }
+
+  async #handleNotFound(
+    series: SeriesState,
+    found: Exclude<FoundCandle, { readonly kind: 'found' }>,
+  ): Promise<undefined> {
+    if (found.kind === 'absent') await this.#fail(series, 'the exchange has no candles of it yet', REJECTED_DELAY_MS)
+    else await this.#handleFailure(series, found)
     return undefined
   }
 
@@ -116,9 +131,7 @@ class LoaderRun {
     const call = connector.rest.candles(instrument, interval, window, http.exchangeTime(instrument.kind))
     const sent = await http.send(call, lane, this.#deadline)
     if (sent.kind !== 'answer') return this.#handleFailure(series, sent)
-    const { chunk, endsAt } = judgePage(page, sent.value, sent.readAt, connector.rest.settleMs)
-    await store.writeChunk(chunk)
-    if (endsAt !== null) await store.setValidTo(instrument.id, endsAt)
+    await store.writeChunk(judgePage(page, sent.value, sent.readAt, connector.rest.settleMs))
     this.#runAgainAt(this.#deps.clock.now())
   }
 

@@ -18,8 +18,8 @@ export interface LoaderStore {
     rejected: readonly RejectedRecord[],
     now: number,
   ): Promise<void>
-  /** A delisted instrument's candles end here. */
-  setValidTo(instrumentId: number, validTo: number): Promise<void>
+  /** The candles of a halted or delisted instrument end here (ms UTC). */
+  setEnd(instrumentId: number, validTo: number): Promise<void>
   /** Records the series that a fresh deployment starts with. */
   recordDefaults(symbols: readonly string[], intervals: readonly Interval[], from: number): Promise<void>
   /** Rolls complete, verified input up into stored derived candles of a day and longer. */

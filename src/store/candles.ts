@@ -49,9 +49,9 @@ export interface CandlePage {
 const LINE = `open_time || ',' || open || ',' || high || ',' || low || ',' || close || ',' || volume || ',' ||
   ifnull(quote_volume, '') || ',' || ifnull(trade_count, '')`
 
-const MARKS = 'revision, version, first_candle_time, verified_to, failures > 0 AS is_failing'
+export const MARKS = 'revision, version, first_candle_time, verified_to, failures > 0 AS is_failing'
 
-interface MarksRow {
+export interface MarksRow {
   readonly revision: number
   readonly version: number
   readonly first_candle_time: number | null
@@ -210,24 +210,34 @@ const INPUT_LINES = `
 SELECT ${LINE} AS line FROM json_each(?2) AS range CROSS JOIN candles
 WHERE series_id = ?1 AND open_time >= range.value->>0 AND open_time < range.value->>1 ORDER BY open_time`
 
-/** The stored derived candles of a series in a window, in a direction, at most `limit`. */
-export async function readRollups(db: Reader, query: PageQuery): Promise<readonly CandleLine[]> {
+export interface RollupPage {
+  readonly revision: number
+  /** In the direction of the query. */
+  readonly lines: readonly CandleLine[]
+}
+
+/** The stored derived candles of a series, with the revision of what they were derived from. */
+export async function readRollups(db: Reader, query: PageQuery): Promise<RollupPage> {
   const { seriesId, interval, window, direction, limit } = query
-  const { results } = await db
+  const order = direction === 'forward' ? '' : 'DESC'
+  const row = await db
     .prepare(
-      `SELECT ${LINE} AS line FROM rollups WHERE series_id = ?1 AND interval = ?2 AND open_time >= ?3 AND open_time < ?4
-       ORDER BY open_time ${direction === 'forward' ? '' : 'DESC'} LIMIT ?5`,
+      `SELECT revision, (SELECT group_concat(line, ';') FROM (
+         SELECT ${LINE} AS line FROM rollups
+         WHERE series_id = ?1 AND interval = ?2 AND open_time >= ?3 AND open_time < ?4
+         ORDER BY open_time ${order} LIMIT ?5)) AS lines
+       FROM series WHERE id = ?1`,
     )
     .bind(seriesId, interval, window.start, window.end, limit)
-    .all<LineRow>()
-  return linesOf(results)
+    .first<{ readonly revision: number; readonly lines: string | null }>()
+  return { revision: row?.revision ?? 0, lines: splitList(row?.lines ?? null) }
 }
 
 function linesOf(rows: readonly (LineRow | MarksRow)[]): CandleLine[] {
   return rows.flatMap((row) => ('line' in row ? [row.line] : []))
 }
 
-function toMarks(row: MarksRow): SeriesMarks {
+export function toMarks(row: MarksRow): SeriesMarks {
   return {
     revision: row.revision,
     version: row.version,
@@ -237,16 +247,16 @@ function toMarks(row: MarksRow): SeriesMarks {
   }
 }
 
-function splitList(text: string | null): string[] {
+export function splitList(text: string | null): string[] {
   return text === null ? [] : text.split(';')
 }
 
-function parseWindow(text: string): Window {
+export function parseWindow(text: string): Window {
   const [start, end] = text.split(',')
   return { start: Number(start), end: Number(end) }
 }
 
-function parseGap(text: string): GapSlot {
+export function parseGap(text: string): GapSlot {
   const [openTime, reason] = text.split(',')
   return { openTime: Number(openTime), reason: reason === 'quarantined' ? reason : 'absent' }
 }

@@ -43,25 +43,30 @@ function instrumentsJson(instruments: readonly Instrument[]): string {
   return JSON.stringify(rows)
 }
 
-/** An instrument that a list shows as no longer active ends now; one that trades again after its end is a new row. */
+/**
+ * One that the list shows as halted ends now, until it trades again; one that trades again after it had gone from the
+ * list is a new row.
+ */
 const UPSERT = `
 INSERT INTO instruments (exchange, kind, symbol, exchange_symbol, base, quote, settle, inverse, contract_size,
-  tick_size, lot_size, active, listed_at, valid_from)
+  tick_size, lot_size, active, listed_at, valid_from, valid_to)
 SELECT ?1, ?2, value->>0, value->>1, value->>2, value->>3, value->>4, value->>5, value->>6, value->>7, value->>8,
-  value->>9, value->>10, ?4
+  value->>9, value->>10, ?4, CASE WHEN value->>9 THEN NULL ELSE ?4 END
 FROM json_each(?3) WHERE true
-ON CONFLICT (exchange, kind, exchange_symbol) WHERE valid_to IS NULL DO UPDATE SET
+ON CONFLICT (exchange, kind, exchange_symbol) WHERE listed DO UPDATE SET
   symbol = excluded.symbol, base = excluded.base, quote = excluded.quote, settle = excluded.settle,
   inverse = excluded.inverse, contract_size = excluded.contract_size, tick_size = excluded.tick_size,
-  lot_size = excluded.lot_size, active = excluded.active, listed_at = excluded.listed_at
+  lot_size = excluded.lot_size, active = excluded.active, listed_at = excluded.listed_at,
+  valid_to = CASE WHEN excluded.active THEN NULL ELSE coalesce(valid_to, ?4) END,
+  end_found = end_found AND NOT excluded.active
 WHERE (symbol, base, quote, settle, inverse, contract_size, tick_size, lot_size, active, listed_at)
   IS NOT (excluded.symbol, excluded.base, excluded.quote, excluded.settle, excluded.inverse, excluded.contract_size,
     excluded.tick_size, excluded.lot_size, excluded.active, excluded.listed_at)`
 
 /** Gone from the list: delisted. An exchange that answers with an empty list has not delisted everything. */
 const DELIST = `
-UPDATE instruments SET active = 0, valid_to = ?4
-WHERE exchange = ?1 AND kind = ?2 AND valid_to IS NULL AND json_array_length(?3) > 0
+UPDATE instruments SET active = 0, listed = 0, valid_to = coalesce(valid_to, ?4)
+WHERE exchange = ?1 AND kind = ?2 AND listed AND json_array_length(?3) > 0
 AND exchange_symbol NOT IN (SELECT value FROM json_each(?3))`
 
 const UPSERT_REJECTED = `
@@ -70,11 +75,11 @@ SELECT ?1, ?2, value->>0, value->>1, value->>2, ?4, ?4 FROM json_each(?3) WHERE 
 ON CONFLICT (exchange, kind, exchange_symbol) DO UPDATE SET
   reason = excluded.reason, raw = excluded.raw, last_seen = excluded.last_seen`
 
-/** A delisted instrument's trading ended at `validTo`: what its series lack after that is outside, not a gap. */
-export function setValidToStatements(db: D1Database, instrumentId: number, validTo: number): D1PreparedStatement[] {
+/** An instrument that ended did so at `validTo`: what its series lack after that is outside, not a gap. */
+export function setEndStatements(db: D1Database, instrumentId: number, validTo: number): D1PreparedStatement[] {
   return [
     db
-      .prepare('UPDATE instruments SET valid_to = min(valid_to, ?2) WHERE id = ?1 AND valid_to IS NOT NULL')
+      .prepare('UPDATE instruments SET valid_to = ?2, end_found = 1 WHERE id = ?1 AND valid_to IS NOT NULL')
       .bind(instrumentId, validTo),
     db
       .prepare(

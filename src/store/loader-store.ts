@@ -5,7 +5,7 @@ import type { Instrument, InstrumentKind, RejectedRecord } from '../domain/instr
 import { type Interval, isInterval } from '../domain/interval.ts'
 import type { Chunk, SeriesState, StoredInstrument } from '../domain/series.ts'
 import { countStatements, type Lease, underLease, writeChunk } from './chunk.ts'
-import { replaceInstrumentsStatements, setValidToStatements } from './instruments.ts'
+import { replaceInstrumentsStatements, setEndStatements } from './instruments.ts'
 import { rollUp } from './rollups.ts'
 import { backfillWindows, coverage, gaps, instruments, series } from './schema.ts'
 
@@ -137,8 +137,8 @@ export class LoaderStore {
     await this.#write(replaceInstrumentsStatements(this.#db, this.#lease.exchange, kind, list, rejected, now))
   }
 
-  async setValidTo(instrumentId: number, validTo: number): Promise<void> {
-    await this.#write(setValidToStatements(this.#db, instrumentId, validTo))
+  async setEnd(instrumentId: number, validTo: number): Promise<void> {
+    await this.#write(setEndStatements(this.#db, instrumentId, validTo))
   }
 
   async recordDefaults(symbols: readonly string[], intervals: readonly Interval[], from: number): Promise<void> {
@@ -147,7 +147,7 @@ export class LoaderStore {
         .prepare(
           `INSERT INTO series (instrument_id, interval, source, recorded_from)
            SELECT i.id, j.value, 'exchange', ?4 FROM instruments i, json_each(?3) j
-           WHERE i.exchange = ?1 AND i.valid_to IS NULL AND i.symbol IN (SELECT value FROM json_each(?2))
+           WHERE i.exchange = ?1 AND i.listed AND i.symbol IN (SELECT value FROM json_each(?2))
            ON CONFLICT (instrument_id, interval, source) DO NOTHING`,
         )
         .bind(this.#lease.exchange, JSON.stringify(symbols), JSON.stringify(intervals), from),

@@ -24,14 +24,16 @@ export const instruments = sqliteTable(
     tickSize: text('tick_size'),
     lotSize: text('lot_size'),
     active: integer('active', { mode: 'boolean' }).notNull(),
+    /** Whether the exchange's list still names it, be it halted. */
+    listed: integer('listed', { mode: 'boolean' }).notNull().default(true),
     listedAt: integer('listed_at'),
     validFrom: integer('valid_from').notNull(),
+    /** Since when it is halted or delisted; moved to the close of its last candle once that is found. */
     validTo: integer('valid_to'),
+    endFound: integer('end_found', { mode: 'boolean' }).notNull().default(false),
   },
   (table) => [
-    uniqueIndex('instruments_current')
-      .on(table.exchange, table.kind, table.exchangeSymbol)
-      .where(sql`valid_to IS NULL`),
+    uniqueIndex('instruments_current').on(table.exchange, table.kind, table.exchangeSymbol).where(sql`listed`),
     index('instruments_by_symbol').on(table.exchange, table.symbol),
   ],
 )
