@@ -46,13 +46,14 @@ export class RateBudget {
 
   /**
    * Spends `weight` where the lane may, and says how long to wait (ms) where it may not: 0 means that it was spent.
-   * A weight above what the lane can ever have is let through alone, as soon as the window is empty.
+   * A weight above the whole allowance is let through alone, as soon as the window is empty.
    */
   take(lane: Lane, weight: number, now: number): number {
     this.#forget(now)
     this.#lastAsked.set(lane, now)
     const available = this.allowance - this.#keptFor(lane, now)
-    if (this.#used + weight <= available || this.#spendings.length === 0) {
+    const isTooHeavy = weight > this.allowance && this.#spendings.length === 0
+    if (this.#used + weight <= available || isTooHeavy) {
       this.#spendings.push({ at: now, lane, weight })
       this.#used += weight
       return 0

@@ -1,0 +1,58 @@
+import { describe, expect, it } from 'vitest'
+import { scaledClock } from '../../src/domain/clock.ts'
+import { parseConfig } from '../../src/domain/config.ts'
+
+const SETTINGS = {
+  EXCHANGE_HOSTS: '{"okx":{"spot":"https://my.okx.com"}}',
+  LOADER_REGIONS: '{"okx":"weur"}',
+  RATE_BUDGET_SHARE: '0.5',
+  EDGE_CACHE: 'on',
+  ENVIRONMENT: 'production',
+}
+
+describe('parseConfig', () => {
+  it('reads the settings', () => {
+    expect(parseConfig({ ...SETTINGS, ADMIN_TOKEN: 'secret' })).toEqual({
+      hosts: { okx: { spot: 'https://my.okx.com' } },
+      regions: { okx: 'weur' },
+      rateBudgetShare: 0.5,
+      edgeCache: true,
+      adminToken: 'secret',
+      time: { scale: 1, epoch: 0 },
+    })
+  })
+
+  it.each([
+    ['EXCHANGE_HOSTS', '{'],
+    ['EXCHANGE_HOSTS', '{"okx":{"spot":"my.okx.com"}}'],
+    ['EXCHANGE_HOSTS', '{"okx":{"option":"https://my.okx.com"}}'],
+    ['LOADER_REGIONS', '{"okx":"mars"}'],
+    ['RATE_BUDGET_SHARE', '0'],
+    ['RATE_BUDGET_SHARE', '1.5'],
+    ['RATE_BUDGET_SHARE', 'half'],
+    ['EDGE_CACHE', 'maybe'],
+  ])('refuses %s = %s by its name', (name, value) => {
+    expect(() => parseConfig({ ...SETTINGS, [name]: value })).toThrow(name)
+  })
+
+  it('refuses accelerated time where it is deployed', () => {
+    expect(() => parseConfig({ ...SETTINGS, TIME_SCALE: '60@0' })).toThrow('TIME_SCALE')
+    expect(parseConfig({ ...SETTINGS, ENVIRONMENT: 'test', TIME_SCALE: '60@1000' }).time).toEqual({
+      scale: 60,
+      epoch: 1000,
+    })
+    expect(() => parseConfig({ ...SETTINGS, ENVIRONMENT: 'test', TIME_SCALE: '60' })).toThrow('TIME_SCALE')
+  })
+})
+
+describe('scaledClock', () => {
+  it('runs as fast as it is told, from its epoch', () => {
+    let real = 1_000
+    const clock = scaledClock(() => real, 60, 1_000)
+    expect(clock.now()).toBe(1_000)
+    real += 1_000
+    expect(clock.now()).toBe(61_000)
+    expect(clock.at(3_000)).toBe(121_000)
+    expect(clock.realMs(60_000)).toBe(1_000)
+  })
+})
