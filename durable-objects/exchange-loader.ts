@@ -30,12 +30,15 @@ export type OpenCandleAnswer =
 export class ExchangeLoader extends DurableObject<Env> {
   readonly #app = createDeps(this.env)
   #loader: Promise<LoaderDeps & { readonly store: LoaderStore }> | undefined
+  #pokedAs: string | undefined
   #lastRunAt: number | null = null
   #lastError: string | null = null
 
   /** Wakes the loader: it runs at once, unless it is running already. */
   async poke(exchange: string): Promise<void> {
-    await this.ctx.storage.put({ exchange, name: this.ctx.id.name })
+    // An alarm does not know its object's name: the first call leaves it.
+    if (this.#pokedAs !== exchange) await this.ctx.storage.put({ exchange, name: this.ctx.id.name })
+    this.#pokedAs = exchange
     await this.#runAt(this.#app.clock.now())
   }
 
@@ -48,7 +51,7 @@ export class ExchangeLoader extends DurableObject<Env> {
     } catch (error) {
       console.error('loader run failed', { exchange, error: String(error) })
       this.#loader = undefined
-      if (error instanceof AppError && error.code === 'stale_lease') return this.ctx.storage.deleteAll()
+      if (error instanceof AppError && error.code === 'stale_lease') return this.#resign()
       this.#lastError = error instanceof AppError ? error.detail : 'the database did not answer'
       await this.#runAt(this.#app.clock.now() + RETRY_MS)
     }
@@ -96,8 +99,16 @@ export class ExchangeLoader extends DurableObject<Env> {
     const exchange = await this.ctx.storage.get<string>('exchange')
     const name = await this.ctx.storage.get<string>('name')
     if (exchange !== undefined && name === loaderName(this.#app.config, exchange)) return exchange
-    await this.ctx.storage.deleteAll()
+    await this.#resign()
     return undefined
+  }
+
+  /** Another object does the work now: this one forgets it all, its alarm included. */
+  async #resign(): Promise<void> {
+    this.#loader = undefined
+    this.#pokedAs = undefined
+    await this.ctx.storage.deleteAlarm()
+    await this.ctx.storage.deleteAll()
   }
 
   /** Arms the alarm for `time` (our clock), unless it is armed for sooner. */

@@ -1,6 +1,7 @@
 import { runInDurableObject } from 'cloudflare:test'
 import { env } from 'cloudflare:workers'
 import { beforeAll, describe, expect, it } from 'vitest'
+import type { ExchangeLoader } from '../../durable-objects/exchange-loader.ts'
 import { deriveCandle } from '../../src/domain/derive.ts'
 import { DAY } from '../../src/domain/interval.ts'
 import { control, deps, HOUR, load, MINUTE, past, prepare, truth, until } from '../faults/scenario.ts'
@@ -116,7 +117,7 @@ describe('ExchangeLoader', () => {
   })
 
   it('stops where the configuration has moved its exchange to another region', async () => {
-    await runInDurableObject(loader, async (instance, { storage }) => {
+    await runInDurableObject(loader, async (instance: ExchangeLoader, { storage }) => {
       await storage.put('name', 'loader:okx:elsewhere')
       await instance.alarm()
       expect(await storage.getAlarm()).toBeNull()
@@ -130,7 +131,7 @@ describe('ExchangeLoader', () => {
     await env.DB.prepare(
       "UPDATE leases SET generation = generation + 1, writer = generation + 1 WHERE exchange = 'okx' AND role = 'loader'",
     ).run()
-    await runInDurableObject(loader, async (instance, { storage }) => {
+    await runInDurableObject(loader, async (instance: ExchangeLoader, { storage }) => {
       const memo = await storage.get<object>('memo')
       await storage.put('memo', { ...memo, instrumentsRefreshedAt: 0, instrumentsTriedAt: 0 })
       await instance.alarm()
