@@ -1,0 +1,89 @@
+import type { RestOutcome } from './connector.ts'
+import { isRecord } from './decode.ts'
+
+/** What an answer means, for those parts in which the exchanges agree. */
+
+export const ok: RestOutcome = { kind: 'ok' }
+
+export function retryAfter(reason: string, headers: Headers): RestOutcome {
+  return { kind: 'retry-after', retryAfterMs: retryAfterMs(headers), reason }
+}
+
+export function bannedUntil(reason: string, banMs: number | null): RestOutcome {
+  return { kind: 'banned-until', banMs, reason }
+}
+
+export function geoBlocked(reason: string): RestOutcome {
+  return { kind: 'geo-blocked', reason }
+}
+
+export function rejected(code: string, reason: string, unknownInstrument = false): RestOutcome {
+  return { kind: 'rejected', code, reason, unknownInstrument }
+}
+
+/** `Retry-After` in seconds, as ms; `null` where it is absent or a date, which would need a clock. */
+export function retryAfterMs(headers: Headers): number | null {
+  const seconds = headers.get('retry-after')?.trim() ?? ''
+  return /^\d{1,9}(?:\.\d+)?$/.test(seconds) ? Math.ceil(Number(seconds) * 1000) : null
+}
+
+/** A gateway's page in the place of the exchange's JSON. */
+export function isPage(body: string): boolean {
+  return /^\s*</.test(body)
+}
+
+/** No exchange's error is longer: whatever is, is data and need not be parsed to be judged. */
+const MAX_ERROR_LENGTH = 4_096
+
+/** The fields of a short JSON object, which is what every exchange sends for an error; `undefined` for anything else. */
+export function errorFields(body: string): Readonly<Record<string, unknown>> | undefined {
+  if (body.length > MAX_ERROR_LENGTH || !/^\s*\{/.test(body)) return undefined
+  try {
+    const value: unknown = JSON.parse(body)
+    return isRecord(value) ? value : undefined
+  } catch {
+    return undefined
+  }
+}
+
+/** A field of an error as text: codes come as numbers and as strings. */
+export function textField(fields: Readonly<Record<string, unknown>>, name: string): string {
+  const value = fields[name]
+  return typeof value === 'string' || typeof value === 'number' ? String(value) : ''
+}
+
+/** Statuses that are about the caller's address, whatever code their body has. */
+export function isAboutAddress(status: number): boolean {
+  return status === 403 || status === 418 || status === 451
+}
+
+/** Statuses after which the same request may succeed later. */
+export function isTemporary(status: number): boolean {
+  return status === 429 || status === 408 || status === 425 || status >= 500
+}
+
+/**
+ * The gateway's page to a region that is not served names the country, or is that of CloudFront, behind which Binance
+ * and Bybit stand. https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/http-403-permission-denied.html
+ */
+const REGION_PAGE = /cloudfront|country|(?:your|this) (?:region|location)/i
+
+/**
+ * What the status alone says, for answers without a code that says more.
+ * @param message the exchange's own words, where there are any
+ */
+export function outcomeOfStatus(status: number, headers: Headers, body: string, message = ''): RestOutcome {
+  const page = isPage(body)
+  if (status >= 200 && status < 300) return page ? retryAfter('a page instead of JSON', headers) : ok
+  if (status === 418) return bannedUntil(message || 'banned for too many requests', retryAfterMs(headers))
+  if (status === 451) return geoBlocked(message || 'not served in this region')
+  if (status === 403 && page && REGION_PAGE.test(body)) return geoBlocked('refused by the gateway')
+  if (status === 403) return bannedUntil(message || 'refused', retryAfterMs(headers))
+  if (isTemporary(status)) return retryAfter(message || `status ${status}`, headers)
+  return rejected(String(status), message || shorten(page ? '' : body) || `status ${status}`)
+}
+
+/** Safe to log and to show. */
+export function shorten(text: string): string {
+  return text.replace(/\s+/g, ' ').trim().slice(0, 200)
+}

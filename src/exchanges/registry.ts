@@ -1,0 +1,33 @@
+import { binance } from './binance.ts'
+import { binanceDecoders } from './binance-decode.ts'
+import { bybit } from './bybit.ts'
+import { bybitDecoders } from './bybit-decode.ts'
+import { coinbase } from './coinbase.ts'
+import { coinbaseDecoders } from './coinbase-decode.ts'
+import type { ExchangeConnector } from './connector.ts'
+import type { RestDecoders } from './decode.ts'
+import { okx } from './okx.ts'
+import { okxDecoders } from './okx-decode.ts'
+
+/** Every exchange that this system knows. Adding one is a file, a line here and a fixture. */
+export const connectors = { binance, okx, bybit, coinbase } as const satisfies Record<string, ExchangeConnector>
+
+export type ExchangeName = keyof typeof connectors
+
+export const exchangeNames: readonly ExchangeName[] = ['binance', 'okx', 'bybit', 'coinbase']
+
+export function isExchangeName(text: string): text is ExchangeName {
+  return Object.hasOwn(connectors, text)
+}
+
+export function connectorFor(exchange: string): ExchangeConnector | undefined {
+  return isExchangeName(exchange) ? connectors[exchange] : undefined
+}
+
+/** How each exchange's bodies read, for whoever holds a body that no call of ours asked for. */
+export const decoders: Readonly<Record<ExchangeName, RestDecoders>> = {
+  binance: binanceDecoders,
+  okx: okxDecoders,
+  bybit: bybitDecoders,
+  coinbase: coinbaseDecoders,
+}

@@ -1,0 +1,126 @@
+/** Tickers, marks and funding of Binance spot and USD-M futures; the pages are those of binance-history.ts. */
+
+import { type Call, instrumentOf, limitOf, priceText, quoteText, sizeText, wholeNumber } from './binance-query.ts'
+import type { Instrument } from './catalogue.ts'
+import { decimalText } from './decimal-text.ts'
+import type { ExchangeState } from './exchange-state.ts'
+import { FUNDING_MS, fundingRate, fundingTimeBefore, fundingTimes } from './funding.ts'
+import { CLOSE, COUNT, HIGH, LOW, OPEN, QUOTE_HIGH, QUOTE_LOW, VOLUME } from './market.ts'
+import { json, type Reply } from './protocol.ts'
+import { readSummary } from './summary.ts'
+
+const summaryOf = (state: ExchangeState, instrument: Instrument) => {
+  const summary = readSummary(state, instrument)
+  if (!summary) return []
+  const { row, last, firstId, start, end } = summary
+  const value = (column: number) => row[column] ?? 0
+  const change = value(CLOSE) - value(OPEN)
+  const quote = (value(QUOTE_HIGH) * 1e9 + value(QUOTE_LOW)) / Math.max(1, value(VOLUME))
+  const [bid, ask] = [summary.book.bids[0], summary.book.asks[0]]
+  const best = {
+    bidPrice: priceText(instrument, bid?.price ?? 0),
+    bidQty: sizeText(instrument, bid?.size ?? 0),
+    askPrice: priceText(instrument, ask?.price ?? 0),
+    askQty: sizeText(instrument, ask?.size ?? 0),
+  }
+  const ticker = {
+    symbol: instrument.exchangeSymbol,
+    priceChange: priceText(instrument, change),
+    priceChangePercent: ((change / value(OPEN)) * 100).toFixed(3),
+    weightedAvgPrice: priceText(instrument, Math.round(quote)),
+    lastPrice: priceText(instrument, last.price),
+    lastQty: sizeText(instrument, last.size),
+    openPrice: priceText(instrument, value(OPEN)),
+    highPrice: priceText(instrument, value(HIGH)),
+    lowPrice: priceText(instrument, value(LOW)),
+    volume: sizeText(instrument, value(VOLUME)),
+    quoteVolume: quoteText(instrument, value(QUOTE_HIGH), value(QUOTE_LOW)),
+    openTime: start,
+    closeTime: end,
+    firstId,
+    lastId: last.id,
+    count: value(COUNT),
+  }
+  return [{ ticker, best, prevClosePrice: priceText(instrument, value(OPEN)), book: summary.book }]
+}
+
+/** One object for `symbol`, a list for `symbols` or for all that trade. */
+const oneOrMany = (call: Call, describe: (instrument: Instrument) => unknown[]): Reply => {
+  const { state, kind, query } = call
+  if (query.has('symbol')) return json(describe(instrumentOf(call))[0])
+  const trading = state.listings
+    .all(kind, state.now())
+    .filter((known) => !state.listings.isDelisted(known, state.now()))
+  const symbols = query.get('symbols')
+  return json(trading.filter((known) => !symbols || symbols.includes(`"${known.exchangeSymbol}"`)).flatMap(describe))
+}
+
+export const ticker24hr = (call: Call): Reply =>
+  oneOrMany(call, (instrument) =>
+    summaryOf(call.state, instrument).map(({ ticker, best, prevClosePrice }) =>
+      call.kind === 'spot' ? { ...ticker, prevClosePrice, ...best } : ticker,
+    ),
+  )
+
+export const bookTicker = (call: Call): Reply =>
+  oneOrMany(call, (instrument) =>
+    summaryOf(call.state, instrument).map(({ best, book }) => ({
+      symbol: instrument.exchangeSymbol,
+      ...best,
+      ...(call.kind === 'spot' ? {} : { time: book.time, lastUpdateId: book.sequence }),
+    })),
+  )
+
+export const tickerPrice = (call: Call): Reply =>
+  oneOrMany(call, (instrument) =>
+    summaryOf(call.state, instrument).map(({ ticker }) => ({
+      symbol: ticker.symbol,
+      price: ticker.lastPrice,
+      ...(call.kind === 'spot' ? {} : { time: ticker.closeTime }),
+    })),
+  )
+
+export const premiumIndex = (call: Call): Reply =>
+  oneOrMany(call, (instrument) => {
+    const now = call.state.until(instrument)
+    const middle = (shift: number) =>
+      decimalText(
+        Math.round(call.state.market.middle(instrument, now - shift) * 10 ** (8 - instrument.priceScale)),
+        8,
+        8,
+      )
+    const last = fundingTimeBefore(now)
+    return [
+      {
+        symbol: instrument.exchangeSymbol,
+        markPrice: middle(0),
+        indexPrice: middle(1000),
+        estimatedSettlePrice: middle(2000),
+        lastFundingRate: decimalText(fundingRate(call.state.market.seed, instrument, last), 8, 8),
+        interestRate: '0.00010000',
+        nextFundingTime: last + FUNDING_MS,
+        time: now,
+      },
+    ]
+  })
+
+export const fundingHistory = (call: Call): Reply => {
+  const { state, query } = call
+  const instrument = instrumentOf(call)
+  const start = wholeNumber(query, 'startTime')
+  const limit = limitOf(call, 100, 1000)
+  const end = Math.min(wholeNumber(query, 'endTime') ?? state.now(), state.until(instrument))
+  const times = fundingTimes(instrument, start ?? end - limit * FUNDING_MS, end)
+  return json(
+    (start === undefined ? times.slice(-limit) : times.slice(0, limit)).map((fundingTime) => ({
+      symbol: instrument.exchangeSymbol,
+      fundingTime,
+      fundingRate: decimalText(fundingRate(state.market.seed, instrument, fundingTime), 8, 8),
+      markPrice: decimalText(
+        Math.round(state.market.middle(instrument, fundingTime) * 10 ** (8 - instrument.priceScale)),
+        8,
+        8,
+      ),
+    })),
+  )
+}

@@ -1,0 +1,145 @@
+/** The plumbing of a simulated exchange: HTTP in, faults and limits in the way, the exchange's own handlers behind. */
+
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import { applyControl, Counters, describeControl } from './control.ts'
+import type { ExchangeState } from './exchange-state.ts'
+import type { FaultOf } from './faults.ts'
+import { type ExchangeHost, type ExchangeRequest, Refusal, type Reply, type Target } from './protocol.ts'
+import { answerTruth } from './truth.ts'
+
+const MAX_CONTROL_BYTES = 1_000_000
+/** The body of the garbage fault: neither JSON nor UTF-8 of any use. */
+const GARBAGE = '\u0000\u0007{"a":[1,,<!doctype �\u0001 retMsg'
+
+/** One HTTP server a host of the exchange, not listening yet; they share state, counters and control. */
+export const createExchangeServers = (state: ExchangeState, hosts: readonly ExchangeHost[]): Server[] => {
+  const counters = new Counters()
+  return hosts.map((host) => {
+    const server = createServer((message, response) => {
+      handle(state, host, hosts, counters, message, response).catch((cause: unknown) => {
+        console.error(cause)
+        response.writeHead(500).end()
+      })
+    })
+    // A load generator keeps its connections: Node's 5 s would close them under its hands.
+    server.keepAliveTimeout = 60_000
+    return server
+  })
+}
+
+const handle = async (
+  state: ExchangeState,
+  host: ExchangeHost,
+  hosts: readonly ExchangeHost[],
+  counters: Counters,
+  message: IncomingMessage,
+  response: ServerResponse,
+): Promise<void> => {
+  const [path = '/', search = ''] = (message.url ?? '/').split('?', 2)
+  const client = message.socket.remoteAddress ?? ''
+  if (path.startsWith('/_')) {
+    const body = message.method === 'POST' ? await readBody(message) : undefined
+    return send(response, internal(state, hosts, counters, path, new URLSearchParams(search), body, client))
+  }
+  const query = new URLSearchParams(search)
+  const request = { path: decoded(path), query, client, userAgent: message.headers['user-agent'] }
+  counters.begin(request.path)
+  let status: number | null = null
+  try {
+    const { faults } = state
+    const target = host.target(request)
+    if (faults.take('hang', target, state.now())) return
+    const delay = faults.take('delay', target, state.now())
+    if (delay) await new Promise((resolve) => setTimeout(resolve, state.clock.realMs(delay.ms)))
+    const reply = state.atOneMoment(() => dated(state, answer(state, host, request, target)))
+    status = reply.status
+    send(response, reply)
+  } finally {
+    counters.end(status)
+  }
+}
+
+const decoded = (path: string): string => {
+  try {
+    return decodeURIComponent(path)
+  } catch {
+    return path
+  }
+}
+
+/** Faults first, as they come from a network in front of the exchange; then limits; then the exchange. */
+const answer = (state: ExchangeState, host: ExchangeHost, request: ExchangeRequest, target: Target): Reply => {
+  const { faults } = state
+  const now = state.now()
+  if (faults.take('geo-block', target, now)) return host.geoBlock()
+  const status = faults.take('status', target, now)
+  if (status) return replyOf(status, host)
+  const { refusal, headers } = state.limitsEnabled ? host.admit(request) : {}
+  const reply = refusal ?? guarded(() => host.answer(request))
+  return spoilt(state, target, { ...reply, headers: { ...reply.headers, ...headers } })
+}
+
+/** With the time at which the answer was made, which clients take for the exchange's clock. */
+const dated = (state: ExchangeState, reply: Reply): Reply => ({
+  ...reply,
+  headers: { Date: new Date(state.now()).toUTCString(), ...reply.headers },
+})
+
+const replyOf = ({ status, body, headers, retryAfterSeconds }: FaultOf<'status'>, host: ExchangeHost): Reply => {
+  const reply = host.failure(status, retryAfterSeconds)
+  const retryAfter = retryAfterSeconds === undefined ? {} : { 'Retry-After': String(retryAfterSeconds) }
+  const text = typeof body === 'object' ? JSON.stringify(body) : body
+  return { ...reply, body: text ?? reply.body, headers: { ...reply.headers, ...retryAfter, ...headers } }
+}
+
+const spoilt = (state: ExchangeState, target: Target, reply: Reply): Reply => {
+  const now = state.now()
+  const truncate = state.faults.take('truncate', target, now)
+  if (truncate) return { ...reply, body: reply.body.slice(0, Math.floor(reply.body.length * truncate.share)) }
+  return state.faults.take('garbage', target, now) ? { ...reply, body: GARBAGE } : reply
+}
+
+const internal = (
+  state: ExchangeState,
+  hosts: readonly ExchangeHost[],
+  counters: Counters,
+  path: string,
+  query: URLSearchParams,
+  body: string | undefined,
+  client: string,
+): Reply =>
+  state.atOneMoment(() =>
+    guarded(() => {
+      if (path !== '/_control') return answerTruth(state, path, query)
+      return body === undefined ? describeControl(state, counters) : applyControl(state, hosts, counters, body, client)
+    }),
+  )
+
+/** The body of a control request, cut off where it is longer than any could be. */
+const readBody = async (message: IncomingMessage): Promise<string> => {
+  let body = ''
+  message.setEncoding('utf8')
+  for await (const chunk of message) if (body.length < MAX_CONTROL_BYTES) body += chunk
+  return body
+}
+
+/** A refusal is an answer like any other. */
+const guarded = (work: () => Reply): Reply => {
+  try {
+    return work()
+  } catch (error) {
+    if (error instanceof Refusal) return error.reply
+    throw error
+  }
+}
+
+const send = (response: ServerResponse, { status, body, headers, contentType }: Reply): void => {
+  const bytes = Buffer.from(body)
+  response.sendDate = false
+  response.writeHead(status, {
+    'Content-Type': contentType ?? 'application/json;charset=UTF-8',
+    'Content-Length': bytes.length,
+    ...headers,
+  })
+  response.end(bytes)
+}
