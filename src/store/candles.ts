@@ -1,6 +1,7 @@
 import { type CandleLine, openTimeOf } from '../domain/candle-line.ts'
 import type { GapSlot } from '../domain/coverage.ts'
 import { type Interval, nextOpenTime, type Window } from '../domain/interval.ts'
+import { MARKS, type MarksRow, parseGap, parseWindow, type SeriesMarks, splitList, toMarks } from './marks.ts'
 import type { Reader } from './sessions.ts'
 
 /** The most ranges and slots that one page reads beside its candles; where there are more, the page ends earlier. */
@@ -8,18 +9,6 @@ const MAX_MARKS_PER_PAGE = 5_000
 
 /** `forward`: oldest first from the window's start; `backward`: newest first from its end. */
 export type Direction = 'forward' | 'backward'
-
-/** What stands beside a series' candles, as of one moment. */
-export interface SeriesMarks {
-  /** Counts changes of what had been stored. */
-  readonly revision: number
-  /** Counts writes of any kind. */
-  readonly version: number
-  readonly firstCandleTime: number | null
-  readonly verifiedTo: number | null
-  /** Its last attempts to load anything failed. */
-  readonly isFailing: boolean
-}
 
 export interface PageQuery {
   readonly seriesId: number
@@ -48,16 +37,6 @@ export interface CandlePage {
 /** SQL for a candle as its line. */
 const LINE = `open_time || ',' || open || ',' || high || ',' || low || ',' || close || ',' || volume || ',' ||
   ifnull(quote_volume, '') || ',' || ifnull(trade_count, '')`
-
-export const MARKS = 'revision, version, first_candle_time, verified_to, failures > 0 AS is_failing'
-
-export interface MarksRow {
-  readonly revision: number
-  readonly version: number
-  readonly first_candle_time: number | null
-  readonly verified_to: number | null
-  readonly is_failing: number
-}
 
 interface PageRow extends MarksRow {
   readonly lines: string | null
@@ -235,28 +214,4 @@ export async function readRollups(db: Reader, query: PageQuery): Promise<RollupP
 
 function linesOf(rows: readonly (LineRow | MarksRow)[]): CandleLine[] {
   return rows.flatMap((row) => ('line' in row ? [row.line] : []))
-}
-
-export function toMarks(row: MarksRow): SeriesMarks {
-  return {
-    revision: row.revision,
-    version: row.version,
-    firstCandleTime: row.first_candle_time,
-    verifiedTo: row.verified_to,
-    isFailing: row.is_failing === 1,
-  }
-}
-
-export function splitList(text: string | null): string[] {
-  return text === null ? [] : text.split(';')
-}
-
-export function parseWindow(text: string): Window {
-  const [start, end] = text.split(',')
-  return { start: Number(start), end: Number(end) }
-}
-
-export function parseGap(text: string): GapSlot {
-  const [openTime, reason] = text.split(',')
-  return { openTime: Number(openTime), reason: reason === 'quarantined' ? reason : 'absent' }
 }

@@ -6,6 +6,7 @@ import { type Interval, isInterval } from '../domain/interval.ts'
 import type { StoredInstrument } from '../domain/series.ts'
 import { storedInstrument } from './loader-store.ts'
 import { instruments, series } from './schema.ts'
+import type { Reader } from './sessions.ts'
 import type { Stores } from './stores.ts'
 
 /** An instrument and which series of it there are. What changes with their data is not here: it is read with the data. */
@@ -38,7 +39,7 @@ export class Catalog {
 
   /** The instrument that trades under a name today, else the one that did last; `undefined` for an unknown name. */
   async find(exchange: string, query: SymbolQuery): Promise<CatalogEntry | undefined> {
-    const key = `${exchange} ${query.by === 'symbol' ? query.symbol : `${query.kind} ${query.joined}`}`
+    const key = `${exchange} ${nameOf(query)}`
     const kept = this.#entries.get(key)
     const now = this.#clock.now()
     if (kept !== undefined && now < kept.until) return kept.entry
@@ -80,3 +81,35 @@ async function readEntry(db: D1Database, exchange: string, query: SymbolQuery): 
   }
   return { instrument: storedInstrument(first.instruments), series: keys }
 }
+
+/** Many instruments of one exchange at once, in the order of the queries; `undefined` for an unknown name. */
+export async function readInstruments(
+  db: Reader,
+  exchange: string,
+  queries: readonly SymbolQuery[],
+): Promise<(NamedInstrument | undefined)[]> {
+  const { results } = await db
+    .prepare(NAMED_INSTRUMENTS)
+    .bind(exchange, JSON.stringify(queries.map(nameOf)))
+    .all<NamedInstrument & { readonly joined: string }>()
+  // Those that trade today come last, so that they win.
+  const byName = new Map(results.flatMap((row) => [[row.symbol, row] as const, [row.joined, row] as const]))
+  return queries.map((query) => byName.get(nameOf(query)))
+}
+
+export interface NamedInstrument {
+  readonly id: number
+  readonly symbol: string
+}
+
+/** Unambiguous: no symbol holds a space. */
+function nameOf(query: SymbolQuery): string {
+  return query.by === 'symbol' ? query.symbol : `${query.kind} ${query.joined}`
+}
+
+const JOINED_NAME = `kind || ' ' || upper(base || quote)`
+
+const NAMED_INSTRUMENTS = `
+SELECT id, symbol, ${JOINED_NAME} AS joined FROM instruments
+WHERE exchange = ?1 AND (symbol IN (SELECT value FROM json_each(?2)) OR ${JOINED_NAME} IN (SELECT value FROM json_each(?2)))
+ORDER BY valid_to IS NULL, valid_to, id`

@@ -1,7 +1,7 @@
 import type { GapSlot } from '../domain/coverage.ts'
 import { type Interval, intervalLength, intervals, type Window } from '../domain/interval.ts'
-import { MARKS, type MarksRow, parseGap, parseWindow, type SeriesMarks, splitList, toMarks } from './candles.ts'
 import { recountCoverage } from './chunk.ts'
+import { MARKS, type MarksRow, parseGap, parseWindow, type SeriesMarks, splitList, toMarks } from './marks.ts'
 import type { Reader } from './sessions.ts'
 
 export interface CoverageQuery {
@@ -59,7 +59,7 @@ SELECT ${MARKS},
     FROM coverage WHERE ${IN_WINDOW}) AS covered_slots,
   (SELECT count(*) FROM empty_slots WHERE series_id = ?1 AND open_time >= ?2 AND open_time < ?3) AS empty_slots,
   (SELECT min(start_time) FROM coverage WHERE series_id = ?1) AS covered_from,
-  (SELECT max(end_time) FROM coverage WHERE series_id = ?1) AS covered_to
+  (SELECT end_time FROM coverage WHERE series_id = ?1 ORDER BY start_time DESC LIMIT 1) AS covered_to
 FROM series WHERE id = ?1`
 
 /**

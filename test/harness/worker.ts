@@ -1,16 +1,20 @@
 /** Runs the worker as it would be deployed (wrangler's own bundle, real workerd, D1 and Durable Objects), on this machine. */
 
 import { execFile } from 'node:child_process'
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { readD1Migrations } from '@cloudflare/vitest-plugin'
 import { convertV4MiniflareOptions, Log, LogLevel, Miniflare } from 'miniflare'
 import { unstable_getMiniflareWorkerOptions } from 'wrangler'
+import { z } from 'zod'
 
-const ROOT = fileURLToPath(new URL('../..', import.meta.url))
+const ROOT = fileURLToPath(new URL('../..', import.meta.url).href)
+
+/** `[vars]` of `wrangler.toml`. */
+const settings = z.record(z.string(), z.string())
 
 export const ADMIN_TOKEN = 'local-admin'
 
@@ -27,23 +31,44 @@ export interface WorkerOptions {
   readonly port?: number
   /** Settings that differ from `wrangler.toml`. */
   readonly vars: Readonly<Record<string, string>>
+  /** Gets what the worker logs; without it, that goes to the console. */
+  readonly onLog?: (message: string) => void
 }
 
 /** Bundles the worker, applies the migrations to a fresh database and serves it. */
-export async function startWorker({ port = 0, vars }: WorkerOptions): Promise<RunningWorker> {
-  const outdir = await mkdtemp(join(tmpdir(), 'zvt-crypto-'))
-  await bundle(outdir)
+export async function startWorker({ port = 0, vars, onLog }: WorkerOptions): Promise<RunningWorker> {
+  const outdir = await makeOutdir()
+  await bundle(join(ROOT, 'wrangler.toml'), outdir)
   // The rules say how to find modules among sources; the bundle is one file.
   const { modulesRules: _, ...workerOptions } = unstable_getMiniflareWorkerOptions(
     join(ROOT, 'wrangler.toml'),
   ).workerOptions
+  const bindings = { ...settings.parse(workerOptions.bindings), ENVIRONMENT: 'local', ADMIN_TOKEN, ...vars }
+  const logs = onLog && { handleStructuredLogs: ({ message }: { readonly message: string }) => onLog(message) }
+  return serve(outdir, 'index.js', port, { ...workerOptions, bindings, ...logs })
+}
+
+/**
+ * Serves a worker of one file, with nothing but an empty database of the same schema as `DB`, on the same runtime.
+ *
+ * @param main path of its module
+ */
+export async function startBareWorker(main: string): Promise<RunningWorker> {
+  const { compatibilityDate = '' } = unstable_getMiniflareWorkerOptions(join(ROOT, 'wrangler.toml')).workerOptions
+  const outdir = await makeOutdir()
+  const config = join(outdir, 'wrangler.json')
+  await writeFile(config, JSON.stringify({ name: 'bare', main, compatibility_date: compatibilityDate }))
+  await bundle(config, outdir)
+  return serve(outdir, `${basename(main, '.ts')}.js`, 0, { compatibilityDate, d1Databases: { DB: 'bare' } })
+}
+
+async function serve(outdir: string, scriptPath: string, port: number, workerOptions: object): Promise<RunningWorker> {
   const miniflare = new Miniflare(
     convertV4MiniflareOptions({
       ...workerOptions,
       modules: true,
       rootPath: outdir,
-      scriptPath: 'index.js',
-      bindings: { ...workerOptions.bindings, ENVIRONMENT: 'local', ADMIN_TOKEN, ...vars },
+      scriptPath,
       host: '127.0.0.1',
       port,
       log: new Log(LogLevel.ERROR),
@@ -68,9 +93,14 @@ export async function startWorker({ port = 0, vars }: WorkerOptions): Promise<Ru
   }
 }
 
-async function bundle(outdir: string): Promise<void> {
+function makeOutdir(): Promise<string> {
+  return mkdtemp(join(tmpdir(), 'zvt-crypto-'))
+}
+
+async function bundle(config: string, outdir: string): Promise<void> {
   const wrangler = join(ROOT, 'node_modules', 'wrangler', 'bin', 'wrangler.js')
-  await promisify(execFile)(process.execPath, [wrangler, 'deploy', '--dry-run', '--outdir', outdir], {
+  const args = [wrangler, 'deploy', '--dry-run', '--config', config, '--outdir', outdir]
+  await promisify(execFile)(process.execPath, args, {
     cwd: ROOT,
     env: { ...process.env, CI: 'true', WRANGLER_SEND_METRICS: 'false' },
   })

@@ -1,0 +1,102 @@
+import { parseArgs } from 'node:util'
+import { type InstrumentKind, instrumentKinds } from '../domain/instrument.ts'
+import { type Interval, intervals, isInterval } from '../domain/interval.ts'
+import { connectorFor, type ExchangeName, exchangeNames, isExchangeName } from '../exchanges/registry.ts'
+
+export const restResources = [
+  'instruments',
+  'candles',
+  'trades',
+  'ticker',
+  'order-book',
+  'funding-rates',
+  'error',
+] as const
+export type RestResource = (typeof restResources)[number]
+
+/** What `npm run decode` was asked to do. */
+export interface DecodeOptions {
+  readonly exchange: ExchangeName
+  readonly transport: 'rest'
+  readonly resource: RestResource
+  readonly kind: InstrumentKind
+  /** As typed: ours, ccxt's, zvt's or the exchange's own. */
+  readonly symbol: string | null
+  readonly interval: Interval | null
+  /** A file of instruments as `--resource instruments` prints them. */
+  readonly instrumentsFile: string | null
+  /** The HTTP status under which an `error` body came. */
+  readonly status: number
+}
+
+export const usage = `usage: npm run decode -- --exchange ${exchangeNames.join('|')} --transport rest --resource RESOURCE < body
+
+  --resource     ${restResources.join(' | ')}
+  --kind         ${instrumentKinds.join(' | ')} (default spot)
+  --symbol       BTC-USDT, BTC/USDT:USDT or the exchange's own, where the body does not say
+  --interval     ${intervals.join(' ')}, of candles
+  --instruments  FILE as printed for --resource instruments: gives symbols and contract sizes
+  --status       HTTP status of an error body (default 200)
+`
+
+/** Wrong arguments: the command prints the message with the usage and exits with 2. */
+export class UsageError extends Error {
+  override readonly name = 'UsageError'
+}
+
+/** @throws UsageError */
+export function parseDecodeArguments(args: readonly string[]): DecodeOptions {
+  const values = parseOptions(args)
+  const exchange = values.exchange ?? ''
+  if (!isExchangeName(exchange)) throw new UsageError(`--exchange must be one of ${exchangeNames.join(', ')}`)
+  if (values.transport === 'ws') throw new UsageError('--transport ws is not available yet')
+  if (values.transport !== 'rest') throw new UsageError('--transport must be rest')
+  const kind = oneOf('--kind', instrumentKinds, values.kind ?? 'spot')
+  const rest = connectorFor(exchange)?.rest
+  if (rest?.baseUrl[kind] === undefined) throw new UsageError(`${exchange} has no ${kind} instruments here`)
+  const resource = oneOf('--resource', restResources, values.resource ?? '')
+  if (resource === 'funding-rates' && rest.fundingRates === undefined) {
+    throw new UsageError(`${exchange} has no funding rates`)
+  }
+  const interval = values.interval ?? null
+  if (interval !== null && !isInterval(interval)) {
+    throw new UsageError(`--interval must be one of ${intervals.join(', ')}`)
+  }
+  const status = values.status ?? '200'
+  if (!/^[1-5]\d\d$/.test(status)) throw new UsageError('--status must be an HTTP status')
+  return {
+    exchange,
+    transport: 'rest',
+    resource,
+    kind,
+    symbol: values.symbol ?? null,
+    interval,
+    instrumentsFile: values.instruments ?? null,
+    status: Number(status),
+  }
+}
+
+function parseOptions(args: readonly string[]) {
+  const text = { type: 'string' } as const
+  const options = {
+    exchange: text,
+    transport: text,
+    resource: text,
+    kind: text,
+    symbol: text,
+    interval: text,
+    instruments: text,
+    status: text,
+  }
+  try {
+    return parseArgs({ args: [...args], options, allowPositionals: false }).values
+  } catch (cause) {
+    throw new UsageError(cause instanceof Error ? cause.message : 'wrong arguments', { cause })
+  }
+}
+
+function oneOf<T extends string>(name: string, choices: readonly T[], value: string): T {
+  const found = choices.find((choice) => choice === value)
+  if (found === undefined) throw new UsageError(`${name} must be one of ${choices.join(', ')}`)
+  return found
+}

@@ -1,0 +1,5 @@
+import { Hono } from 'hono'
+
+export function createApp(): Hono {
+  return new Hono()
+}

@@ -1,0 +1,104 @@
+import { createRoute, z } from '@hono/zod-openapi'
+import { missingReasons } from '../../domain/coverage.ts'
+import { instrumentKinds, type SymbolQuery } from '../../domain/instrument.ts'
+import { intervals } from '../../domain/interval.ts'
+import type { ExchangeName } from '../../exchanges/registry.ts'
+import type { CatalogEntry } from '../../store/catalog.ts'
+import { type AppContext, createRouter } from '../context.ts'
+import { exchangeParam, findInstrument, symbolParam } from '../params.ts'
+import { problemResponses } from '../responses.ts'
+import { answerExport } from './export.ts'
+import { answerPage } from './page.ts'
+import { type CandlesQuery, candlesQuery } from './query.ts'
+
+const decimal = z.string().openapi({ example: '43474.1', description: 'An exact decimal' })
+const time = z.int().openapi({ example: 1_704_067_200_000, description: 'Milliseconds UTC' })
+
+const candleSchema = z
+  .object({
+    openTime: time,
+    open: decimal,
+    high: decimal,
+    low: decimal,
+    close: decimal,
+    volume: decimal.openapi({ description: 'In base units' }),
+    quoteVolume: decimal
+      .nullable()
+      .openapi({ description: 'In quote units; null where the exchange does not send it' }),
+    tradeCount: z.int().nullable(),
+    closed: z.boolean().openapi({ description: 'false only for the unfinished candle, with `includeOpen=true`' }),
+  })
+  .openapi('Candle')
+
+const coverageSchema = z
+  .object({
+    complete: z.boolean().openapi({ description: 'Every slot of the window is present, proven empty, or outside' }),
+    verifiedTo: time.nullable().openapi({ description: 'Candles before were read again after they had settled' }),
+    missing: z.array(z.tuple([time, time, z.enum(missingReasons)])).openapi({ description: '[from, to, reason]' }),
+    empty: z.array(z.tuple([time, time])).openapi({ description: '[from, to]: the exchange says that nothing traded' }),
+  })
+  .openapi('CandleCoverage')
+
+export const candlesSchema = z
+  .object({
+    exchange: z.string(),
+    symbol: z.string(),
+    exchangeSymbol: z.string(),
+    kind: z.enum(instrumentKinds),
+    interval: z.enum(intervals),
+    source: z.string(),
+    derived: z.boolean().openapi({ description: 'Built from a smaller stored interval' }),
+    start: time.openapi({ description: 'The window that this page speaks for, inclusive' }),
+    end: time.openapi({ description: 'Exclusive' }),
+    revision: z.int().nullable().openapi({ description: 'Changes when candles change that were there before' }),
+    coverage: coverageSchema,
+    nextCursor: z.string().nullable(),
+    nextUrl: z.string().nullable().openapi({ description: 'Names its revision: 410 where the past has changed since' }),
+    immutableUrl: z.string().nullable().openapi({ description: 'This page for ever; null while it may still change' }),
+    data: z.array(candleSchema),
+  })
+  .openapi('Candles')
+
+const route = createRoute({
+  method: 'get',
+  path: '/v1/candles/{exchange}/{symbol}',
+  summary: 'Candles',
+  description:
+    'Closed candles of a window, and what is known of the slots without one. `format=array`, `csv` and `ndjson` say it ' +
+    'in the headers `X-Coverage-Complete` and `X-Coverage-Missing` (JSON: `[[from, to, reason]]`).',
+  tags: ['Candles'],
+  request: { params: z.object({ exchange: exchangeParam, symbol: symbolParam }), query: candlesQuery },
+  responses: {
+    200: {
+      description: 'One page, or with `all=true` the whole window as a stream',
+      content: {
+        'application/json': { schema: candlesSchema },
+        'text/csv': { schema: z.string() },
+        'application/x-ndjson': { schema: z.string() },
+      },
+    },
+    304: { description: 'Unchanged since the answer with this ETag' },
+    ...problemResponses(400, 404, 409, 410, 503),
+  },
+})
+
+export const candlesRouter = createRouter()
+
+candlesRouter.openapi(route, async (c) => {
+  const { exchange, symbol } = c.req.valid('param')
+  const query = c.req.valid('query')
+  const entry = await findInstrument(c, exchange, symbol)
+  if (!query.all) return answerPage(c, exchange, entry, query)
+  return answerExport(c, exchange, await findAll(c, exchange, entry, query), query)
+})
+
+/** The instruments of an export, each once. */
+async function findAll(
+  c: AppContext,
+  exchange: ExchangeName,
+  first: CatalogEntry,
+  { symbols = [] }: CandlesQuery,
+): Promise<CatalogEntry[]> {
+  const others = await Promise.all(symbols.map((symbol: SymbolQuery) => findInstrument(c, exchange, symbol, 'symbols')))
+  return [...new Map([first, ...others].map((entry) => [entry.instrument.id, entry])).values()]
+}

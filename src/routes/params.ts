@@ -1,0 +1,122 @@
+import { z } from '@hono/zod-openapi'
+import { AppError } from '../domain/errors.ts'
+import { instrumentKinds, parseSymbol, type SymbolQuery } from '../domain/instrument.ts'
+import { intervals } from '../domain/interval.ts'
+import { type ExchangeName, exchangeNames, isExchangeName } from '../exchanges/registry.ts'
+import type { CatalogEntry } from '../store/catalog.ts'
+import type { AppContext } from './context.ts'
+
+/** Past the end of every calendar that matters here, and far inside what a date can be. */
+const MAX_TIME = Date.UTC(2100, 0, 1)
+const MILLISECONDS = /^\d{1,15}$/
+/** A `+` that was not encoded arrives as a space. */
+const ISO_8601 = /^(\d{4}-\d{2}-\d{2})(?:(T\d{2}:\d{2}(?::\d{2}(?:\.\d{1,3})?)?)(Z|[+ -]\d{2}:?\d{2})?)?$/
+
+/** A time as ms UTC; `undefined` where the text is none, or none between 1970 and 2100. */
+export function parseTime(text: string): number | undefined {
+  const time = MILLISECONDS.test(text) ? Number(text) : parseIso(text)
+  return time !== undefined && time >= 0 && time <= MAX_TIME ? time : undefined
+}
+
+function parseIso(text: string): number | undefined {
+  const match = ISO_8601.exec(text)
+  if (match === null) return undefined
+  const [, date = '', clock = 'T00:00', zone = 'Z'] = match
+  const time = Date.parse(date + clock + zone.replace(' ', '+'))
+  return Number.isNaN(time) ? undefined : time
+}
+
+export const exchangeParam = z
+  .string()
+  .transform((text, context): ExchangeName => {
+    if (isExchangeName(text)) return text
+    const message = `there is no such exchange; there are ${exchangeNames.join(', ')}`
+    context.addIssue({ code: 'custom', message, params: { code: 'unknown_exchange' } })
+    return z.NEVER
+  })
+  .openapi({ type: 'string', enum: [...exchangeNames], example: 'binance' })
+
+/** No name of an instrument comes near this, in any script and form. */
+const MAX_SYMBOL_LENGTH = 120
+
+export const symbolParam = z
+  .string()
+  .transform((text, context): SymbolQuery => {
+    const query = text.length > MAX_SYMBOL_LENGTH ? undefined : parseSymbol(text)
+    if (query !== undefined) return query
+    const message = 'must be a symbol such as BTC-USDT, BTC-USDT-PERP, BTC/USDT or cryptopair_binance_btcusdt'
+    context.addIssue({ code: 'custom', message })
+    return z.NEVER
+  })
+  .openapi({
+    type: 'string',
+    example: 'BTC-USDT',
+    description:
+      '`BTC-USDT` (spot), `BTC-USDT-PERP`; also `BTC/USDT`, `BTC/USDT:USDT` (encoded), `cryptopair_binance_btcusdt`',
+  })
+
+export const intervalParam = z
+  .string()
+  .transform((text, context) => {
+    const interval = intervals.find((known) => known === text)
+    if (interval !== undefined) return interval
+    const message = `must be one of ${intervals.join(', ')}`
+    context.addIssue({ code: 'custom', message, params: { code: 'unknown_interval' } })
+    return z.NEVER
+  })
+  .openapi({ type: 'string', enum: [...intervals], example: '1m' })
+
+export const timeParam = z
+  .string()
+  .transform((text, context) => {
+    const time = parseTime(text)
+    if (time !== undefined) return time
+    const message = 'must be milliseconds since 1970 or ISO 8601 such as 2024-01-31T12:00:00Z, before the year 2100'
+    context.addIssue({ code: 'custom', message })
+    return z.NEVER
+  })
+  .openapi({ type: 'string', example: '2024-01-01T00:00:00Z', description: 'Milliseconds UTC or ISO 8601' })
+
+export const kindParam = z.enum(instrumentKinds)
+
+export const booleanParam = z
+  .enum(['true', 'false'])
+  .transform((text) => text === 'true')
+  .openapi({ type: 'boolean' })
+
+/** A page's size: plain digits, from 1 to `max`. */
+export function limitParam(initial: number, max: number) {
+  return z
+    .string()
+    .regex(/^\d{1,6}$/, `must be a whole number from 1 to ${max}`)
+    .transform(Number)
+    .refine((limit) => limit >= 1 && limit <= max, `must be from 1 to ${max}`)
+    .default(initial)
+    .openapi({ type: 'integer', minimum: 1, maximum: max, default: initial })
+}
+
+/** Refuses a window that ends before it starts; for `superRefine`. */
+export function checkWindow(
+  { start, end }: { readonly start?: number | undefined; readonly end?: number | undefined },
+  context: z.RefinementCtx,
+): void {
+  if (start === undefined || end === undefined || start < end) return
+  context.addIssue({ code: 'custom', path: ['end'], message: 'must come after start' })
+}
+
+/**
+ * @param path the parameter that named it, for the error
+ * @throws AppError `unknown_instrument`
+ */
+export async function findInstrument(
+  c: AppContext,
+  exchange: ExchangeName,
+  symbol: SymbolQuery,
+  path = 'symbol',
+): Promise<CatalogEntry> {
+  const isElsewhere = symbol.by === 'joined' && symbol.exchange !== exchange
+  const entry = isElsewhere ? undefined : await c.var.catalog.find(exchange, symbol)
+  if (entry !== undefined) return entry
+  const message = isElsewhere ? 'names another exchange than the call' : `is not an instrument of ${exchange}`
+  throw new AppError('unknown_instrument', `${path} ${message}`, { errors: [{ path, message }] })
+}

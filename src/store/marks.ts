@@ -1,0 +1,49 @@
+import type { GapSlot } from '../domain/coverage.ts'
+import type { Window } from '../domain/interval.ts'
+
+/** What stands beside a series' candles, as of one moment. */
+export interface SeriesMarks {
+  /** Counts changes of what had been stored. */
+  readonly revision: number
+  /** Counts writes of any kind. */
+  readonly version: number
+  readonly firstCandleTime: number | null
+  readonly verifiedTo: number | null
+  /** Its last attempts to load anything failed. */
+  readonly isFailing: boolean
+}
+
+export const MARKS = 'revision, version, first_candle_time, verified_to, failures > 0 AS is_failing'
+
+export interface MarksRow {
+  readonly revision: number
+  readonly version: number
+  readonly first_candle_time: number | null
+  readonly verified_to: number | null
+  readonly is_failing: number
+}
+
+export function toMarks(row: MarksRow): SeriesMarks {
+  return {
+    revision: row.revision,
+    version: row.version,
+    firstCandleTime: row.first_candle_time,
+    verifiedTo: row.verified_to,
+    isFailing: row.is_failing === 1,
+  }
+}
+
+/** Lists of one row come as one text, joined by semicolons, their items' parts by commas. */
+export function splitList(text: string | null): string[] {
+  return text === null ? [] : text.split(';')
+}
+
+export function parseWindow(text: string): Window {
+  const [start, end] = text.split(',')
+  return { start: Number(start), end: Number(end) }
+}
+
+export function parseGap(text: string): GapSlot {
+  const [openTime, reason] = text.split(',')
+  return { openTime: Number(openTime), reason: reason === 'quarantined' ? reason : 'absent' }
+}

@@ -1,0 +1,28 @@
+/** `npm run bench [-- load|query] [--json]`: each figure beside what it is held against. */
+
+import { type BenchName, parseBenchArguments, USAGE } from './arguments.ts'
+import { runLoad } from './load.ts'
+import { runQuery } from './query.ts'
+import { formatJson, formatRow, type Report } from './report.ts'
+
+const benches: Readonly<Record<BenchName, (report: Report) => Promise<void>>> = { load: runLoad, query: runQuery }
+
+async function main(): Promise<void> {
+  const { names, json } = readArguments()
+  const format = json ? formatJson : formatRow
+  for (const bench of names) {
+    await benches[bench]((measurement) => console.log(format({ bench, ...measurement })))
+  }
+}
+
+function readArguments(): ReturnType<typeof parseBenchArguments> {
+  try {
+    return parseBenchArguments(process.argv.slice(2))
+  } catch (error) {
+    console.error(error instanceof Error ? error.message : error)
+    console.error(USAGE)
+    return process.exit(2)
+  }
+}
+
+await main()

@@ -1,0 +1,135 @@
+import { z } from 'zod'
+import { type RunningWorker, startWorker } from '../harness/worker.ts'
+import type { ExchangeName } from '../simulator/catalogue.ts'
+import { type RunningSimulator, startSimulator } from '../simulator/launch.ts'
+
+export const MINUTE = 60_000
+export const DAY = 24 * 60 * MINUTE
+/** As many series as the default deployment records of an exchange. */
+export const ASSETS = ['BTC', 'ETH', 'SOL', 'XRP', 'DOGE'] as const
+/** Backfills end so long ago that no page touches the open candle, and OKX serves them from its history. */
+const BACKFILLS_END_DAYS_AGO = 4
+const POLL_MS = 25
+/** No workload here takes a tenth of it: a system that is stuck is an error, not a figure. */
+const PATIENCE_MS = 5 * MINUTE
+
+export interface Span {
+  readonly start: number
+  readonly end: number
+}
+
+/** The simulated exchanges and the worker that loads from them, each a process. */
+export interface LoadSystem {
+  readonly simulator: RunningSimulator
+  readonly worker: RunningWorker
+  stop(): Promise<void>
+}
+
+export interface SystemOptions {
+  /** No limits on the exchanges' side. */
+  readonly unlimited: boolean
+  /** The setting `RATE_BUDGET_SHARE`: what the worker itself takes of each published limit. */
+  readonly share: number
+}
+
+/** Starts both and waits until the worker knows the instruments of all exchanges. It records nothing yet. */
+export async function startSystem({ unlimited, share }: SystemOptions): Promise<LoadSystem> {
+  const simulator = await startSimulator({ unlimited })
+  const worker = await startWorker({
+    vars: { EXCHANGE_HOSTS: JSON.stringify(simulator.urls), RATE_BUDGET_SHARE: String(share) },
+  })
+  const exchanges = Object.keys(simulator.urls)
+  // A database that has had a loader before is not a fresh deployment's, so the default series stay out of the figures.
+  await worker.db
+    .prepare("INSERT INTO leases (exchange, role, generation, writer) SELECT value, 'loader', 1, 1 FROM json_each(?1)")
+    .bind(JSON.stringify(exchanges))
+    .run()
+  await worker.fireCron()
+  const known = 'SELECT count(DISTINCT exchange || kind) FROM instruments'
+  const lists = Object.values(simulator.urls).flatMap((urls) => Object.keys(urls)).length
+  await until(
+    'the instruments',
+    async () => (await worker.db.prepare(known).first('count(DISTINCT exchange || kind)')) === lists,
+  )
+  const stop = async () => {
+    await worker.stop()
+    await simulator.stop()
+  }
+  return { simulator, worker, stop }
+}
+
+/** The last `days` whole days that a backfill may ask for. */
+export function pastDays(days: number): Span {
+  const end = Math.floor(Date.now() / DAY - BACKFILLS_END_DAYS_AGO) * DAY
+  return { start: end - days * DAY, end }
+}
+
+/** Wants a window of 1m candles of all assets; the loader learns of it when it is next woken. */
+export async function wantBackfill(
+  { worker: { db } }: LoadSystem,
+  exchange: ExchangeName,
+  window: Span,
+): Promise<void> {
+  const quote = exchange === 'coinbase' ? 'USD' : 'USDT'
+  const symbols = JSON.stringify(ASSETS.map((asset) => `${asset}-${quote}`))
+  await db.batch([
+    db
+      .prepare(
+        `INSERT INTO series (instrument_id, interval, source)
+         SELECT id, '1m', 'exchange' FROM instruments
+         WHERE exchange = ?1 AND kind = 'spot' AND symbol IN (SELECT value FROM json_each(?2)) ON CONFLICT DO NOTHING`,
+      )
+      .bind(exchange, symbols),
+    db
+      .prepare(
+        `INSERT INTO backfill_windows (backfill_id, series_id, start_time, end_time, covered_before)
+         SELECT ?1, id, ?2, ?3, 0 FROM series WHERE instrument_id IN (SELECT id FROM instruments WHERE exchange = ?4)`,
+      )
+      .bind(crypto.randomUUID(), window.start, window.end, exchange),
+  ])
+}
+
+/** Wakes the loaders and waits until every backfill is finished. @returns ms that it took */
+export async function loadAll({ worker }: LoadSystem): Promise<number> {
+  const open = worker.db.prepare('SELECT count(*) AS n FROM backfill_windows WHERE finished_at IS NULL')
+  const startedAt = performance.now()
+  await worker.fireCron()
+  await until('the backfills', async () => (await open.first('n')) === 0)
+  return performance.now() - startedAt
+}
+
+/** Forgets all candles and that they were wanted; the series stay. */
+export async function forgetCandles({ worker: { db } }: LoadSystem): Promise<void> {
+  const tables = ['candles', 'coverage', 'gaps', 'empty_slots', 'backfill_windows']
+  await db.batch(tables.map((table) => db.prepare(`DELETE FROM ${table}`)))
+}
+
+export async function countCandles({ worker }: LoadSystem): Promise<number> {
+  return z.number().parse(await worker.db.prepare('SELECT count(*) AS n FROM candles').first('n'))
+}
+
+const counters = z.object({
+  requests: z.record(z.string(), z.number()),
+  statuses: z.record(z.string(), z.number()),
+})
+
+/** What an exchange has been asked for so far: by path, and the answers by status. */
+export async function readCounters(
+  { simulator }: LoadSystem,
+  exchange: ExchangeName,
+): Promise<z.infer<typeof counters>> {
+  const response = await fetch(`${simulator.urls[exchange]?.spot}/_control`)
+  return counters.parse(await response.json())
+}
+
+async function until(what: string, holds: () => Promise<boolean>): Promise<void> {
+  const deadline = performance.now() + PATIENCE_MS
+  while (!(await holds())) {
+    if (performance.now() > deadline) throw new Error(`gave up on ${what}`)
+    await pause(POLL_MS)
+  }
+}
+
+export function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms))
+}

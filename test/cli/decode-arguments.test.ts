@@ -1,0 +1,41 @@
+import { describe, expect, it } from 'vitest'
+import { parseDecodeArguments, UsageError } from '../../src/cli/decode-arguments.ts'
+
+const needed = ['--exchange', 'okx', '--transport', 'rest', '--resource', 'candles']
+
+describe('arguments of the decode command', () => {
+  it('have defaults', () => {
+    expect(parseDecodeArguments(needed)).toEqual({
+      ...{ exchange: 'okx', transport: 'rest', resource: 'candles', kind: 'spot', symbol: null },
+      ...{ interval: null, instrumentsFile: null, status: 200 },
+    })
+  })
+
+  it('say what the body is', () => {
+    const more = ['--kind', 'perpetual', '--symbol', 'BTC/USDT:USDT', '--interval', '1M', '--instruments', 'a.ndjson']
+    expect(parseDecodeArguments([...needed, ...more, '--status', '429'])).toMatchObject({
+      ...{ kind: 'perpetual', symbol: 'BTC/USDT:USDT', interval: '1M', instrumentsFile: 'a.ndjson', status: 429 },
+    })
+  })
+
+  it.each([
+    [[], '--exchange must be one of binance, okx, bybit, coinbase'],
+    [['--exchange', 'kraken'], '--exchange must be one of'],
+    [['--exchange', 'okx'], '--transport must be rest'],
+    [['--exchange', 'okx', '--transport', 'ws'], '--transport ws is not available'],
+    [['--exchange', 'okx', '--transport', 'rest'], '--resource must be one of'],
+    [['--exchange', 'okx', '--transport', 'rest', '--resource', 'klines'], '--resource must be one of'],
+    [[...needed, '--kind', 'future'], '--kind must be one of spot, perpetual'],
+    [[...needed, '--interval', '7m'], '--interval must be one of 1m'],
+    [[...needed, '--status', '99'], '--status must be an HTTP status'],
+    [[...needed, '--status', 'ok'], '--status must be an HTTP status'],
+    [[...needed, '--colour', 'red'], 'colour'],
+    [[...needed, 'body.json'], 'body.json'],
+    [[...needed, '--symbol'], 'symbol'],
+    [['--exchange', 'coinbase', '--transport', 'rest', '--kind', 'perpetual'], 'coinbase has no perpetual'],
+    [['--exchange', 'coinbase', '--transport', 'rest', '--resource', 'funding-rates'], 'coinbase has no funding rates'],
+  ])('are refused as %o', (args, message) => {
+    expect(() => parseDecodeArguments(args)).toThrow(UsageError)
+    expect(() => parseDecodeArguments(args)).toThrow(message)
+  })
+})

@@ -1,0 +1,158 @@
+import { describe, expect, it } from 'vitest'
+import { z } from 'zod'
+import { AppError } from '../../src/domain/errors.ts'
+import type { Instrument } from '../../src/domain/instrument.ts'
+import { allSound, decimalField, decodeJson, onlyRow, parseJson, readRows } from '../../src/exchanges/decode.ts'
+import { readLevels } from '../../src/exchanges/decode-book.ts'
+import { connectors, decoders, exchangeNames } from '../../src/exchanges/registry.ts'
+
+function failure(run: () => unknown): string {
+  try {
+    run()
+  } catch (error) {
+    if (error instanceof AppError && error.code === 'malformed_response') return error.detail
+    throw error
+  }
+  return 'no failure'
+}
+
+describe('JSON numbers', () => {
+  it.each([
+    ['[1.10, 1e-08, -0.5]', ['1.10', '1e-08', '-0.5']],
+    ['{"id":90071992547409931}', { id: '90071992547409931' }],
+    ['{"text":"1.5","price":1.50}', { text: '1.5', price: '1.50' }],
+    ['{"a":[{"b":1e400}],"c":null}', { a: [{ b: '1e400' }], c: null }],
+    ['[43474.00000000000000001]', ['43474.00000000000000001']],
+    ['{"text":"43474.5","id":1}', { text: '43474.5', id: 1 }],
+    ['[123456789012345]', [123456789012345]],
+  ])('of %s keep every digit', (body, value) => {
+    expect(parseJson(body, 'numbers')).toEqual(value)
+  })
+
+  it.each(['[1.5.5]', '[01.5]', '[1.]', '[.5]', '[1.5 2]', '[+1.5]', '[1.5,]', '[0x1.5]', '[-]', '[1.5e]'])(
+    'as in %s are no JSON',
+    (body) => {
+      expect(failure(() => parseJson(body, 'numbers'))).toMatch(/^numbers: not JSON/)
+    },
+  )
+})
+
+describe('a body that is none', () => {
+  it.each([
+    ['<html>busy</html>', 'a page instead of JSON'],
+    [' \n<!DOCTYPE html>', 'a page instead of JSON'],
+    ['', 'not JSON, or cut off'],
+    ['{"a":[1,2', 'not JSON, or cut off'],
+    ['[[1.5,', 'not JSON, or cut off'],
+  ])('%s says what it is', (body, why) => {
+    expect(failure(() => parseJson(body, 'test'))).toBe(`test: ${why}`)
+  })
+
+  it('names the first field that is wrong', () => {
+    const schema = z.object({ rows: z.array(z.object({ price: decimalField })) })
+    expect(failure(() => decodeJson(schema, '{"rows":[{"price":"1"},{"price":"x"}]}', 'test'))).toBe(
+      'test: rows.1.price: not a decimal',
+    )
+    expect(decodeJson(schema, '{"rows":[{"price":1.50}]}', 'test')).toEqual({ rows: [{ price: '1.5' }] })
+  })
+
+  it.each(exchangeNames)('of %s is never taken for data', (exchange) => {
+    const { instruments, candles, trades, tickers, orderBook, fundingRates } = decoders[exchange]
+    for (const body of ['null', '{}', '"text"', '7', 'true', '<html>', '', '{"code":"0"}', '{"data":{}}', '[[1']) {
+      for (const decode of [instruments, trades, tickers, orderBook, fundingRates]) {
+        if (decode !== undefined) expect(failure(() => decode(body))).not.toBe('no failure')
+      }
+      expect(failure(() => candles(body, 'spot'))).not.toBe('no failure')
+    }
+  })
+})
+
+describe('lists', () => {
+  const schema = z.object({ id: z.int() })
+
+  it('keep a bad record in its place', () => {
+    const rows = readRows([{ id: 1 }, { id: 'x' }, 7], () => schema)
+    expect(rows).toMatchObject([{ id: 1 }, { raw: '{"id":"x"}' }, { raw: '7' }])
+    expect(failure(() => allSound(rows, 'list'))).toMatch(/^list: id: /)
+  })
+
+  it('give up one record where one was asked for', () => {
+    expect(onlyRow([{ id: 1 }], 'one')).toEqual({ id: 1 })
+    expect(failure(() => onlyRow([], 'one'))).toBe('one: 0 records instead of one')
+    expect(failure(() => onlyRow([{ id: 1 }, { id: 2 }], 'one'))).toBe('one: 2 records instead of one')
+  })
+
+  it('cut a record that is too long to be kept', () => {
+    const [row] = readRows(['x'.repeat(9_000)], () => schema)
+    expect(row).toMatchObject({ raw: `"${'x'.repeat(1_999)}` })
+  })
+
+  it('survive a record that is nested without end', () => {
+    const deep = `[${'['.repeat(50_000)}${']'.repeat(50_000)}]`
+    expect(decoders.binance.trades(deep)).toMatchObject([{ raw: expect.any(String) }])
+    expect(failure(() => decoders.okx.trades(`{"data":1.5,"deep":${deep}}`))).not.toBe('no failure')
+  })
+})
+
+describe('the levels of a book', () => {
+  it('stand best first, whatever their order was', () => {
+    const rows = [
+      ['9', '1'],
+      ['10', '2'],
+      ['9.5', '3'],
+    ]
+    expect(readLevels(rows, 'bids', 'book').map(({ price }) => price)).toEqual(['10', '9.5', '9'])
+    expect(readLevels(rows, 'asks', 'book').map(({ price }) => price)).toEqual(['9', '9.5', '10'])
+  })
+
+  it('are read all or not at all', () => {
+    expect(failure(() => readLevels([['1', '1'], ['2']], 'asks', 'book'))).toBe('book: asks.1: not a level')
+    expect(failure(() => readLevels({}, 'bids', 'book'))).toBe('book: bids: not a list')
+  })
+})
+
+describe('calls', () => {
+  const btc: Instrument = {
+    ...{ exchange: 'okx', kind: 'spot', symbol: 'BTC-USDT', exchangeSymbol: 'BTC-USDT', base: 'BTC', quote: 'USDT' },
+    ...{
+      settle: null,
+      inverse: false,
+      contractSize: null,
+      tickSize: null,
+      lotSize: null,
+      active: true,
+      listedAt: null,
+    },
+  } as const
+
+  it('fail on one bad trade: a hole is worse than nothing', () => {
+    const body = '{"code":"0","data":[{"instId":"BTC-USDT","tradeId":"1","px":"x","sz":"1","side":"buy","ts":"1"}]}'
+    expect(failure(() => connectors.okx.rest.trades(btc, 1).decode(body))).toBe('okx trades: px: not a decimal')
+  })
+
+  it('name the instrument that they asked for', () => {
+    const book = '{"lastUpdateId":1,"bids":[],"asks":[]}'
+    expect(connectors.binance.rest.orderBook(btc, 5).decode(book).exchangeSymbol).toBe('BTC-USDT')
+    const ticker = '{"price":"1","time":"2026-01-02T00:00:00Z"}'
+    expect(connectors.coinbase.rest.ticker(btc).decode(ticker)).toMatchObject({ exchangeSymbol: 'BTC-USDT', last: '1' })
+  })
+
+  it('take one ticker for one instrument', () => {
+    const body = '[{"symbol":"A","lastPrice":"1"},{"symbol":"B","lastPrice":"1"}]'
+    expect(failure(() => connectors.binance.rest.ticker(btc).decode(body))).toMatch(/2 records instead of one/)
+  })
+
+  it('hand on the cursor of a page of instruments', () => {
+    const page = '{"retCode":0,"result":{"category":"linear","nextPageCursor":"abc","list":[]}}'
+    expect(connectors.bybit.rest.instruments('perpetual').decode(page).nextCursor).toBe('abc')
+    const last = '{"retCode":0,"result":{"category":"linear","nextPageCursor":"","list":[]}}'
+    expect(connectors.bybit.rest.instruments('perpetual').decode(last).nextCursor).toBeNull()
+  })
+
+  it('say which code an envelope of an error carries', () => {
+    const { decode } = connectors.okx.rest.ticker(btc)
+    expect(failure(() => decode('{"code":"51001","msg":"","data":[]}'))).toContain('code 51001')
+    const bybit = connectors.bybit.rest.ticker(btc)
+    expect(failure(() => bybit.decode('{"retCode":10001,"result":{"list":[]}}'))).toContain('retCode 10001')
+  })
+})
