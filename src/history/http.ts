@@ -6,6 +6,9 @@ import { ExchangeClock, HEALTHY, type HostHealth, nextHostHealth } from './host.
 import { type Lane, RateBudget } from './rate-budget.ts'
 import type { HostStatus } from './status.ts'
 
+/** A Worker may hold six connections at once; one is left for everything else.
+ *  https://developers.cloudflare.com/workers/platform/limits/#simultaneous-open-connections */
+export const CONCURRENT_FETCHES = 5
 /** Long enough for an exchange's whole instrument list on a slow day. Real time never falls under a half second. */
 const TIMEOUT_MS = 10_000
 const MIN_REAL_TIMEOUT_MS = 500
@@ -42,6 +45,8 @@ interface Host {
 export class ExchangeHttp {
   readonly #options: HttpOptions
   readonly #hosts = new Map<string, Host>()
+  #fetching = 0
+  readonly #waiting: (() => void)[] = []
 
   constructor(options: HttpOptions) {
     this.#options = options
@@ -149,12 +154,19 @@ export class ExchangeHttp {
   async #fetch(url: string): Promise<{ status: number; headers: Headers; body: string } | undefined> {
     const { clock, connector } = this.#options
     const timeoutMs = Math.max(MIN_REAL_TIMEOUT_MS, clock.realMs(TIMEOUT_MS))
+    if (this.#fetching >= CONCURRENT_FETCHES) await new Promise<void>((resolve) => this.#waiting.push(resolve))
+    else this.#fetching += 1
     try {
       const response = await fetch(url, { headers: connector.rest.headers, signal: AbortSignal.timeout(timeoutMs) })
       return { status: response.status, headers: response.headers, body: await response.text() }
     } catch (error) {
       console.warn('exchange did not answer', { exchange: connector.exchange, url, error: String(error) })
       return undefined
+    } finally {
+      // A connection that becomes free is handed on; only where nobody waits is there one less.
+      const next = this.#waiting.shift()
+      if (next === undefined) this.#fetching -= 1
+      else next()
     }
   }
 

@@ -3,14 +3,11 @@ import { nextOpenTime } from '../domain/interval.ts'
 import type { SeriesState } from '../domain/series.ts'
 import type { ExchangeConnector } from '../exchanges/connector.ts'
 import { FINEST, type FoundCandle, findFirstCandle, findLastCandle, type SendCandles } from './bounds.ts'
-import type { ExchangeHttp, Sent } from './http.ts'
+import { CONCURRENT_FETCHES, type ExchangeHttp, type Sent } from './http.ts'
 import { judgePage } from './load-page.ts'
 import { byUrgency, finishedBackfills, nextDueAt, type Page, planSeries } from './plan.ts'
 import type { LoaderStore } from './ports.ts'
 
-/** A Worker may hold six connections at once; one is left for everything else.
- *  https://developers.cloudflare.com/workers/platform/limits/#simultaneous-open-connections */
-const CONCURRENT_FETCHES = 5
 /** One run is short, so that the newest data waits behind no long one, and stays far below an alarm's limits. */
 export const RUN_MS = 20_000
 const RUN_STATEMENTS = 200

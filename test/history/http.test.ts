@@ -131,6 +131,24 @@ describe('ExchangeHttp', () => {
     await expect(http.send(broken, 'tail', Number.POSITIVE_INFINITY)).rejects.toThrow('ours')
   })
 
+  it('holds no more than five connections at once', async () => {
+    let open = 0
+    let most = 0
+    const http = httpTo(
+      await serve((_request, response) => {
+        open += 1
+        most = Math.max(most, open)
+        setTimeout(() => {
+          open -= 1
+          response.end('{}')
+        }, 5)
+      }),
+    )
+    const sent = await Promise.all(Array.from({ length: 30 }, () => http.send(call(), 'tail', Number.POSITIVE_INFINITY)))
+    expect(sent.every(({ kind }) => kind === 'answer')).toBe(true)
+    expect(most).toBe(5)
+  })
+
   it('hands on a rejection', async () => {
     const http = httpTo(await serve((_request, response) => response.writeHead(404).end('{"message":"NotFound"}')))
     expect(await http.send(call(), 'tail', Number.POSITIVE_INFINITY)).toMatchObject({
