@@ -49,7 +49,7 @@ export function parseDecodeArguments(args: readonly string[]): DecodeOptions {
   const values = parseOptions(args)
   const exchange = values.exchange ?? ''
   if (!isExchangeName(exchange)) throw new UsageError(`--exchange must be one of ${exchangeNames.join(', ')}`)
-  if (values.transport === 'ws') throw new UsageError('--transport ws is not available yet')
+  if (values.transport === 'ws') throw new UsageError('--transport ws is not available: only rest')
   if (values.transport !== 'rest') throw new UsageError('--transport must be rest')
   const kind = oneOf('--kind', instrumentKinds, values.kind ?? 'spot')
   const rest = connectorFor(exchange)?.rest

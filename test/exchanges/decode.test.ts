@@ -1,10 +1,12 @@
 import { describe, expect, it } from 'vitest'
 import { z } from 'zod'
+import type { RestResource } from '../../src/cli/decode-arguments.ts'
 import { AppError } from '../../src/domain/errors.ts'
 import type { Instrument } from '../../src/domain/instrument.ts'
 import { allSound, decimalField, decodeJson, onlyRow, parseJson, readRows } from '../../src/exchanges/decode.ts'
 import { readLevels } from '../../src/exchanges/decode-book.ts'
-import { connectors, decoders, exchangeNames } from '../../src/exchanges/registry.ts'
+import { connectorFor, connectors, decoders, exchangeNames } from '../../src/exchanges/registry.ts'
+import { fixtureBodies } from './bodies.ts'
 
 function failure(run: () => unknown): string {
   try {
@@ -14,6 +16,14 @@ function failure(run: () => unknown): string {
     throw error
   }
   return 'no failure'
+}
+
+function outcome(run: () => unknown): unknown {
+  try {
+    return run()
+  } catch (error) {
+    return error instanceof AppError ? error.detail : error
+  }
 }
 
 describe('JSON numbers', () => {
@@ -129,6 +139,28 @@ describe('calls', () => {
     const body = '{"code":"0","data":[{"instId":"BTC-USDT","tradeId":"1","px":"x","sz":"1","side":"buy","ts":"1"}]}'
     expect(failure(() => connectors.okx.rest.trades(btc, 1).decode(body))).toBe('okx trades: px: not a decimal')
   })
+
+  it.each(fixtureBodies().filter(({ name }) => /(trades|funding-rates|instruments|candles)\.\w+\.json/.test(name)))(
+    'read $name as it reads by itself',
+    ({ exchange, resource, kind, text }) => {
+      const rest = connectorFor(exchange)?.rest
+      if (rest === undefined) return expect.unreachable()
+      const of = { ...btc, kind }
+      const window = { start: 0, end: 60_000 }
+      const decoder = decoders[exchange]
+      const answers: Partial<Record<RestResource, readonly [() => unknown, () => unknown]>> = {
+        instruments: [() => rest.instruments(kind).decode(text), () => decoder.instruments(text)],
+        candles: [() => rest.candles(of, '1m', window, 0).decode(text), () => decoder.candles(text, kind)],
+        trades: [() => rest.trades(of, 9).decode(text), () => allSound(decoder.trades(text), `${exchange} trades`)],
+        'funding-rates': [
+          () => rest.fundingRates?.(of, window).decode(text),
+          () => allSound(decoder.fundingRates?.(text) ?? [], exchange),
+        ],
+      }
+      const [asked, alone] = answers[resource] ?? [() => 'nothing asked', () => 'nothing alone']
+      expect(outcome(asked)).toEqual(outcome(alone))
+    },
+  )
 
   it('name the instrument that they asked for', () => {
     const book = '{"lastUpdateId":1,"bids":[],"asks":[]}'
