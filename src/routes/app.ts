@@ -1,5 +1,81 @@
-import { Hono } from 'hono'
+import type { OpenAPIHono } from '@hono/zod-openapi'
+import { createMiddleware } from 'hono/factory'
+import { createDeps, type Deps } from '../deps.ts'
+import { AppError } from '../domain/errors.ts'
+import { Catalog } from '../store/catalog.ts'
+import { openSessions } from '../store/sessions.ts'
+import { backfillsRouter } from './backfills/route.ts'
+import { candlesRouter } from './candles/route.ts'
+import { type AppContext, type AppEnv, createRouter } from './context.ts'
+import { coverageRouter } from './coverage.ts'
+import { docsPage } from './docs/page.ts'
+import { exchangesRouter } from './exchanges.ts'
+import { gapsRouter } from './gaps/route.ts'
+import { healthRouter } from './health.ts'
+import { instrumentsRouter } from './instruments.ts'
+import { edgeCache } from './middleware/edge-cache.ts'
+import { allowedMethods } from './middleware/methods.ts'
+import { renderProblem } from './problem.ts'
+import { seriesRouter } from './series.ts'
 
-export function createApp(): Hono {
-  return new Hono()
+const routers = [
+  exchangesRouter,
+  instrumentsRouter,
+  candlesRouter,
+  seriesRouter,
+  backfillsRouter,
+  coverageRouter,
+  gapsRouter,
+  healthRouter,
+] as const
+
+const description = `Historical candles of crypto exchanges, with proof of what is missing.
+Times are milliseconds UTC; inputs may be ISO 8601. Prices and sizes are exact decimal strings in base units.
+After a write, send its \`X-Bookmark\` with a read that must see it. Unknown query parameters are refused.`
+
+/** The HTTP API. */
+export function createApp(): OpenAPIHono<AppEnv> {
+  const app = createRouter()
+  app.use(provideContext)
+  app.use('/v1/candles/*', edgeCache)
+  app.onError((error, c) => renderProblem(error, c.var.requestId))
+  app.notFound((c) => refuseRoute(c, app))
+  for (const router of routers) app.route('/', router)
+  app.openAPIRegistry.registerComponent('securitySchemes', 'token', { type: 'http', scheme: 'bearer' })
+  app.doc31('/openapi.json', { openapi: '3.1.0', info: { title: 'zvt-crypto', version: '1', description } })
+  app.get('/docs', (c) => c.html(docsPage))
+  return app
+}
+
+/** What outlives a request, by the environment that it was made from. */
+const kept = new WeakMap<Env, { readonly deps: Deps; readonly catalog: Catalog }>()
+
+function contextOf(env: Env): { readonly deps: Deps; readonly catalog: Catalog } {
+  const found = kept.get(env)
+  if (found !== undefined) return found
+  const deps = createDeps(env)
+  const made = { deps, catalog: new Catalog(deps.stores, deps.clock) }
+  kept.set(env, made)
+  return made
+}
+
+const provideContext = createMiddleware<AppEnv>(async (c, next) => {
+  const requestId = crypto.randomUUID()
+  c.set('requestId', requestId)
+  const { deps, catalog } = contextOf(c.env)
+  c.set('deps', deps)
+  c.set('catalog', catalog)
+  c.set('sessions', openSessions(deps.stores, c.req.header('X-Bookmark')))
+  await next()
+  c.res.headers.set('X-Request-Id', requestId)
+})
+
+/** An unknown path, or a known one asked with another method. */
+function refuseRoute(c: AppContext, app: OpenAPIHono<AppEnv>): Response {
+  const allowed = allowedMethods(app.openAPIRegistry.definitions, c.req.path)
+  if (allowed.length === 0) return renderProblem(new AppError('not_found', 'there is nothing here'), c.var.requestId)
+  const detail = `this resource understands ${allowed.join(', ')}`
+  const response = renderProblem(new AppError('method_not_allowed', detail), c.var.requestId)
+  response.headers.set('Allow', allowed.join(', '))
+  return response
 }

@@ -1,16 +1,28 @@
 import { createRoute, z } from '@hono/zod-openapi'
 import { lifeOf } from '../domain/coverage.ts'
 import { AppError } from '../domain/errors.ts'
-import { ceilToInterval, countSlots, intervals } from '../domain/interval.ts'
+import { ceilToInterval, countSlots, type Interval, intervals, type Window } from '../domain/interval.ts'
 import { intersectWindows } from '../domain/window.ts'
 import { connectors } from '../exchanges/registry.ts'
 import { closedTo } from '../history/plan.ts'
 import type { CatalogEntry, SeriesKey } from '../store/catalog.ts'
 import { proveCoverage, readCoverage } from '../store/coverage.ts'
-import { createRouter } from './context.ts'
+import { type AppContext, createRouter } from './context.ts'
 import { cursorParam, nextPage } from './lists.ts'
-import { booleanParam, checkWindow, exchangeParam, findInstrument, intervalParam, limitParam, symbolParam, timeParam } from './params.ts'
+import {
+  booleanParam,
+  checkWindow,
+  exchangeParam,
+  findInstrument,
+  intervalParam,
+  limitParam,
+  symbolParam,
+  timeParam,
+} from './params.ts'
 import { jsonResponse, problemResponses } from './responses.ts'
+
+/** One answer lists no more ranges than this. */
+const MAX_RANGES = 5_000
 
 const time = z.int()
 const range = z.tuple([time, time])
@@ -23,7 +35,7 @@ const coverageQuery = z
     start: timeParam.optional().openapi({ description: 'Without it: the first candle' }),
     end: timeParam.optional().openapi({ description: 'Without it: now' }),
     recount: booleanParam.default(false).openapi({ description: 'Adds the proof: the whole series counted anew' }),
-    limit: limitParam(1_000, 5_000),
+    limit: limitParam(1_000, MAX_RANGES),
     cursor: cursorParam.optional(),
   })
   .superRefine(checkWindow)
@@ -66,22 +78,77 @@ export const coverageRouter = createRouter()
 
 coverageRouter.openapi(route, async (c) => {
   const query = c.req.valid('query')
-  const { exchange, interval, limit, cursor } = query
-  const entry = await findInstrument(c, exchange, query.symbol)
-  const series = storedSeries(entry, interval)
-  const db = c.var.sessions.forExchange(exchange)
-  const end = closedTo(c.var.deps.clock.now(), interval, connectors[exchange].rest.settleMs)
-  const { instrument } = entry
-  const probe = await readCoverage(db, { seriesId: series.id, window: { start: 0, end }, limit: 1 })
-  if (probe === undefined) throw notStored(entry)
-  const { marks } = probe
-  const asked = {
-    start: ceilToInterval(query.start ?? marks.firstCandleTime ?? probe.coveredFrom ?? end, interval),
-    end: query.end === undefined ? end : ceilToInterval(query.end, interval),
-  }
-  const expected = intersectWindows(asked, { ...lifeOf(marks.firstCandleTime, instrument.validTo, interval) })
-  const closed = { start: expected.start, end: Math.min(expected.end, end) }
-  const coverage = (await readCoverage(db, { seriesId: series.id, window: closed, limit: limit + 1 })) ?? probe
-  return c.json({}, 200)
+  const entry = await findInstrument(c, query.exchange, query.symbol)
+  const series = storedSeries(entry, query.interval)
+  const body = await describe(c, entry, series, query)
+  if (!query.recount) return c.json(body, 200)
+  const { equal, recounted } = await proveCoverage(
+    c.var.deps.stores.storeFor(query.exchange),
+    series.id,
+    series.interval,
+  )
+  const listed = recounted.slice(0, MAX_RANGES).map(toPair)
+  return c.json({ ...body, proof: { equal, ranges: recounted.length, recounted: listed } }, 200)
 })
 
+async function describe(
+  c: AppContext,
+  { instrument }: CatalogEntry,
+  series: SeriesKey,
+  query: z.infer<typeof coverageQuery>,
+): Promise<z.infer<typeof coverageSchema>> {
+  const { exchange, interval, limit, cursor } = query
+  const closed = closedTo(c.var.deps.clock.now(), interval, connectors[exchange].rest.settleMs)
+  const end = query.end === undefined ? closed : Math.min(ceilToInterval(query.end, interval), closed)
+  const window = { start: Math.min(ceilToInterval(query.start ?? 0, interval), end), end }
+  const [from] = cursor?.key ?? []
+  const coverage = await readCoverage(c.var.sessions.forExchange(exchange), {
+    seriesId: series.id,
+    window,
+    listFrom: typeof from === 'number' ? from : 0,
+    limit: limit + 1,
+  })
+  if (coverage === undefined) throw new AppError('not_found', 'there is no such series any more')
+  const { marks, coveredSlots, emptySlots } = coverage
+  const start = query.start === undefined ? (marks.firstCandleTime ?? coverage.coveredFrom ?? end) : window.start
+  const asked = { start: Math.min(start, end), end }
+  const expected = countSlots(
+    intersectWindows(asked, lifeOf(marks.firstCandleTime, instrument.validTo, interval)),
+    interval,
+  )
+  const missing = Math.max(0, expected - coveredSlots)
+  const last = coverage.covered.length > limit ? coverage.covered[limit - 1] : undefined
+  return {
+    exchange,
+    symbol: instrument.symbol,
+    exchangeSymbol: instrument.exchangeSymbol,
+    interval,
+    ...asked,
+    complete: missing === 0,
+    firstCandleTime: marks.firstCandleTime,
+    verifiedTo: marks.verifiedTo,
+    revision: marks.revision,
+    slots: {
+      expected,
+      present: coveredSlots - emptySlots,
+      empty: emptySlots,
+      missing,
+      outside: countSlots(asked, interval) - expected,
+    },
+    ranges: coverage.covered.slice(0, limit).map(toPair),
+    ...nextPage(c.req.url, last === undefined ? null : { shard: 0, key: [last.end] }),
+  }
+}
+
+/** @throws AppError `not_found`: derived intervals have no coverage of their own */
+function storedSeries({ series }: CatalogEntry, interval: Interval): SeriesKey {
+  const found = series.find((key) => key.source === 'exchange' && key.interval === interval)
+  if (found !== undefined) return found
+  const stored = series.map((key) => key.interval).join(', ')
+  const message = `is not stored for this symbol; ${stored === '' ? 'nothing is' : `stored are ${stored}`}`
+  throw new AppError('not_found', `interval ${message}`, { errors: [{ path: 'interval', message }] })
+}
+
+function toPair({ start, end }: Window): [number, number] {
+  return [start, end]
+}

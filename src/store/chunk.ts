@@ -1,6 +1,6 @@
 import type { Candle } from '../domain/candle.ts'
 import { AppError } from '../domain/errors.ts'
-import { type Interval, intervalLength, nextOpenTime, type Window } from '../domain/interval.ts'
+import { countSlots, type Interval, intervalLength, nextOpenTime, type Window } from '../domain/interval.ts'
 import type { Chunk } from '../domain/series.ts'
 
 /** Two answers this far apart must lack a slot before it counts as empty. */
@@ -63,7 +63,9 @@ function chunkStatements(db: D1Database, chunk: Chunk, batchId: string): D1Prepa
   if (chunk.absent.length > 0) statements.push(...absenceStatements(db, chunk))
   if (chunk.bad.length > 0) statements.push(...badStatements(db, chunk))
   statements.push(
-    db.prepare(insertCoverage(chunk.interval)).bind(seriesId, window.start, window.end, batchId),
+    db
+      .prepare(insertCoverage(chunk.interval))
+      .bind(seriesId, window.start, window.end, batchId, countSlots(window, chunk.interval)),
     db.prepare(DELETE_REPLACED_COVERAGE).bind(seriesId, window.start, window.end, batchId),
     db.prepare(UPDATE_SERIES).bind(seriesId, window.start, window.end, chunk.verifiedTo),
   )
@@ -169,17 +171,22 @@ function closeTimeSql(column: string, interval: Interval): string {
 
 /**
  * The ranges inside the window are computed anew from candles and empty slots, and joined with what older ranges hold
- * outside of it. The rows that they replace are deleted by the next statement.
+ * outside of it. The rows that they replace are deleted by the next statement. A window in which every slot is there,
+ * as nearly all are, is told by counting: a piece a slot costs as much as storing the candles.
  */
 function insertCoverage(interval: Interval): string {
+  const inside = 'series_id = ?1 AND open_time >= ?2 AND open_time < ?3'
   return `
 INSERT OR REPLACE INTO coverage (series_id, start_time, end_time, written_by)
-WITH pieces (start_time, end_time) AS (
-  SELECT open_time, ${closeTimeSql('open_time', interval)} FROM candles
-  WHERE series_id = ?1 AND open_time >= ?2 AND open_time < ?3
+WITH whole (is_whole) AS MATERIALIZED (
+  SELECT (SELECT count(*) FROM candles WHERE ${inside}) + (SELECT count(*) FROM empty_slots WHERE ${inside}) = ?5
+),
+pieces (start_time, end_time) AS (
+  SELECT ?2, ?3 FROM whole WHERE is_whole
   UNION ALL
-  SELECT open_time, ${closeTimeSql('open_time', interval)} FROM empty_slots
-  WHERE series_id = ?1 AND open_time >= ?2 AND open_time < ?3
+  SELECT open_time, ${closeTimeSql('open_time', interval)} FROM whole CROSS JOIN candles WHERE NOT is_whole AND ${inside}
+  UNION ALL
+  SELECT open_time, ${closeTimeSql('open_time', interval)} FROM whole CROSS JOIN empty_slots WHERE NOT is_whole AND ${inside}
   UNION ALL
   SELECT start_time, min(end_time, ?2) FROM coverage WHERE series_id = ?1 AND start_time < ?2 AND end_time >= ?2
   UNION ALL

@@ -8,6 +8,8 @@ export interface CoverageQuery {
   readonly seriesId: number
   /** Aligned. */
   readonly window: Window
+  /** Ranges and gaps are listed from here on; counts are of the whole window. */
+  readonly listFrom: number
   /** The most ranges, and the most gaps. */
   readonly limit: number
 }
@@ -51,9 +53,10 @@ const IN_WINDOW = 'series_id = ?1 AND end_time > ?2 AND start_time < ?3'
 const COVERAGE = `
 SELECT ${MARKS},
   (SELECT group_concat(max(start_time, ?2) || ',' || min(end_time, ?3), ';') FROM (
-    SELECT start_time, end_time FROM coverage WHERE ${IN_WINDOW} ORDER BY start_time LIMIT ?4)) AS covered,
+    SELECT start_time, end_time FROM coverage WHERE ${IN_WINDOW} AND end_time > ?5
+    ORDER BY start_time LIMIT ?4)) AS covered,
   (SELECT group_concat(open_time || ',' || reason, ';') FROM (
-    SELECT open_time, reason FROM gaps WHERE series_id = ?1 AND open_time >= ?2 AND open_time < ?3
+    SELECT open_time, reason FROM gaps WHERE series_id = ?1 AND open_time >= max(?2, ?5) AND open_time < ?3
     ORDER BY open_time LIMIT ?4)) AS gaps,
   (SELECT sum(${slotsSql('max(start_time, ?2)', 'min(end_time, ?3)', 'series.interval')})
     FROM coverage WHERE ${IN_WINDOW}) AS covered_slots,
@@ -68,8 +71,8 @@ FROM series WHERE id = ?1`
  * @returns `undefined` where the series does not exist
  */
 export async function readCoverage(db: Reader, query: CoverageQuery): Promise<SeriesCoverage | undefined> {
-  const { seriesId, window, limit } = query
-  const row = await db.prepare(COVERAGE).bind(seriesId, window.start, window.end, limit).first<CoverageRow>()
+  const { seriesId, window, listFrom, limit } = query
+  const row = await db.prepare(COVERAGE).bind(seriesId, window.start, window.end, limit, listFrom).first<CoverageRow>()
   if (row === null) return undefined
   return {
     marks: toMarks(row),

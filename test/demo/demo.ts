@@ -73,7 +73,7 @@ async function run(
   running.push(startCron(worker, MINUTE / scale))
 
   display.say(`loading ${SERIES_COUNT} series from three days back; a minute here is ${speed} h there`)
-  const service = new Service(worker)
+  const service = new Service(worker.url)
   const series = await watchLoading(service, display, giveUp)
   if (series === undefined) {
     if (stop.signal.aborted) return 0

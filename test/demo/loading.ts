@@ -50,8 +50,10 @@ function isComplete(slots: SeriesSlots): boolean {
 
 function progressOf(slots: SeriesSlots): Progress[] {
   return exchangeNames.map((exchange) => {
-    const own = [...slots].flatMap(([series, counts]) => (series.exchange === exchange ? [counts] : []))
-    const sum = (name: keyof Slots) => own.reduce((total, counts) => total + counts[name], 0)
-    return { exchange, expected: sum('expected'), present: sum('present'), empty: sum('empty'), gaps: sum('gaps') }
+    const own = [...slots].filter(([series]) => series.exchange === exchange)
+    const sum = (name: keyof Slots) => own.reduce((total, [, counts]) => total + counts[name], 0)
+    // A gap in the minutes after the window is none of it.
+    const gaps = own.reduce((total, [series, { missing }]) => total + Math.min(series.gaps, missing), 0)
+    return { exchange, expected: sum('expected'), present: sum('present'), empty: sum('empty'), gaps }
   })
 }

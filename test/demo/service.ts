@@ -1,88 +1,122 @@
+import { z } from 'zod'
 import {
   ceilToInterval,
-  countSlots,
   DAY,
   floorToInterval,
   type Interval,
-  isInterval,
+  intervals,
+  slotsIn,
   type Window,
 } from '../../src/domain/interval.ts'
-import { recountCoverage } from '../../src/store/chunk.ts'
-import type { RunningWorker } from '../harness/worker.ts'
 
+/** What a fresh deployment records of each series before the present. */
+const PAST_MS = 3 * DAY
+/** The most candles that one answer holds: more than the minutes of three days. */
+const MAX_CANDLES = 5_000
+
+/** A recorded series, and its first three days. */
 export interface DemoSeries {
-  readonly id: number
   readonly exchange: string
   readonly symbol: string
   readonly exchangeSymbol: string
   readonly interval: Interval
+  /** Aligned; fixed, while the series itself goes on. */
   readonly window: Window
-}
-
-export interface Slots {
-  readonly expected: number
-  readonly present: number
-  readonly empty: number
+  /** Slots of the whole series that were asked for in vain. */
   readonly gaps: number
 }
 
-const SPAN = 3 * DAY
+const seriesPage = z.object({
+  data: z.array(
+    z.object({
+      exchange: z.string(),
+      symbol: z.string(),
+      exchangeSymbol: z.string(),
+      interval: z.enum(intervals),
+      recordedFrom: z.int(),
+      coverage: z.object({ gaps: z.int() }),
+    }),
+  ),
+  nextCursor: z.null(),
+})
 
+const slotsSchema = z.object({ expected: z.int(), present: z.int(), empty: z.int(), missing: z.int() })
+export type Slots = z.infer<typeof slotsSchema>
+
+const coverageAnswer = z.object({ slots: slotsSchema, proof: z.object({ equal: z.boolean() }).optional() })
+
+const range = z.tuple([z.int(), z.int()])
+const candlesAnswer = z.object({
+  coverage: z.object({ complete: z.boolean(), empty: z.array(range) }),
+  data: z.array(
+    z.object({
+      openTime: z.int(),
+      open: z.string(),
+      high: z.string(),
+      low: z.string(),
+      close: z.string(),
+      volume: z.string(),
+      quoteVolume: z.string().nullable(),
+      tradeCount: z.int().nullable(),
+    }),
+  ),
+})
+
+/** What a window holds: candles as text, and the open times of empty slots. */
+export interface Answered {
+  readonly complete: boolean
+  readonly candles: readonly string[]
+  readonly empty: readonly number[]
+}
+
+/** The running worker, asked as any client would: over its public HTTP API. */
 export class Service {
-  readonly #db: RunningWorker['db']
+  readonly #url: URL
 
-  constructor(worker: RunningWorker) {
-    this.#db = worker.db
+  constructor(url: URL) {
+    this.#url = url
   }
 
+  /** What is recorded so far. */
   async readSeries(): Promise<DemoSeries[]> {
-    const { results } = await this.#db
-      .prepare(
-        `SELECT s.id, i.exchange, i.symbol, i.exchange_symbol AS exchangeSymbol, s.interval, s.recorded_from AS start
-         FROM series s JOIN instruments i ON i.id = s.instrument_id ORDER BY s.id`,
-      )
-      .all<{ id: number; exchange: string; symbol: string; exchangeSymbol: string; interval: string; start: number }>()
-    return results.flatMap(({ start, interval, ...rest }) => {
-      if (!isInterval(interval)) return []
-      const window = { start: ceilToInterval(start, interval), end: floorToInterval(start + SPAN, interval) }
-      return [{ ...rest, interval, window }]
+    const { data } = await this.#get('/v1/series', { recorded: true, limit: 1_000 }, seriesPage)
+    return data.map(({ recordedFrom, coverage, ...series }) => {
+      const { interval } = series
+      const end = floorToInterval(recordedFrom + PAST_MS, interval)
+      return { ...series, window: { start: ceilToInterval(recordedFrom, interval), end }, gaps: coverage.gaps }
     })
   }
 
-  async readSlots({ id, interval, window }: DemoSeries): Promise<Slots> {
-    const count = (table: string) =>
-      `(SELECT count(*) FROM ${table} WHERE series_id = ?1 AND open_time >= ?2 AND open_time < ?3)`
-    const row = await this.#db
-      .prepare(`SELECT ${count('candles')} AS present, ${count('empty_slots')} AS empty, ${count('gaps')} AS gaps`)
-      .bind(id, window.start, window.end)
-      .first<{ present: number; empty: number; gaps: number }>()
-    return { expected: countSlots(window, interval), present: 0, empty: 0, gaps: 0, ...row }
+  async readSlots({ exchange, symbol, interval, window }: DemoSeries): Promise<Slots> {
+    const query = { exchange, symbol, interval, ...window }
+    const { slots } = await this.#get('/v1/coverage', query, coverageAnswer)
+    return slots
   }
 
-  async readCandles({ id, window }: DemoSeries): Promise<{ candles: string[]; empty: number[] }> {
-    const { results } = await this.#db
-      .prepare('SELECT * FROM candles WHERE series_id = ?1 AND open_time >= ?2 AND open_time < ?3 ORDER BY open_time')
-      .bind(id, window.start, window.end)
-      .all<Record<string, unknown>>()
-    const empty = await this.#db
-      .prepare(
-        'SELECT open_time AS t FROM empty_slots WHERE series_id = ?1 AND open_time >= ?2 AND open_time < ?3 ORDER BY 1',
-      )
-      .bind(id, window.start, window.end)
-      .all<{ t: number }>()
+  /** Whether the coverage of a series is what its candles and empty slots add up to. */
+  async isProven({ exchange, symbol, interval }: DemoSeries): Promise<boolean> {
+    const { proof } = await this.#get('/v1/coverage', { exchange, symbol, interval, recount: true }, coverageAnswer)
+    return proof?.equal === true
+  }
+
+  async readCandles({ exchange, symbol, window }: DemoSeries, interval: Interval): Promise<Answered> {
+    const query = { interval, ...window, limit: MAX_CANDLES }
+    const answer = await this.#get(`/v1/candles/${exchange}/${symbol}`, query, candlesAnswer)
     return {
-      candles: results.map((r) =>
-        [r.open_time, r.open, r.high, r.low, r.close, r.volume, r.quote_volume, r.trade_count].join(),
+      complete: answer.coverage.complete,
+      candles: answer.data.map((c) =>
+        [c.openTime, c.open, c.high, c.low, c.close, c.volume, c.quoteVolume, c.tradeCount].join(),
       ),
-      empty: empty.results.map(({ t }) => t),
+      empty: answer.coverage.empty.flatMap(([start, end]) => [...slotsIn({ start, end }, interval)]),
     }
   }
 
-  async isRecountEqual({ id, interval }: DemoSeries): Promise<boolean> {
-    const stored = await this.#db
-      .prepare('SELECT start_time AS start, end_time AS "end" FROM coverage WHERE series_id = ?1 ORDER BY 1')
-      .bind(id)
-      .all<Window>()
-    return JSON.stringify(stored.results) === JSON.stringify(await recountCoverage(this.#db, id, interval))
+  async #get<T>(path: string, query: Readonly<Record<string, string | number | boolean>>, schema: z.ZodType<T>) {
+    const url = new URL(path, this.#url)
+    for (const [name, value] of Object.entries(query)) url.searchParams.set(name, String(value))
+    const response = await fetch(url.href)
+    const body = await response.text()
+    if (!response.ok) throw new Error(`${url.href} answered ${response.status}: ${body}`)
+    return schema.parse(JSON.parse(body))
   }
 }

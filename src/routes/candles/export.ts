@@ -86,7 +86,7 @@ async function planPart(db: Reader, entry: CatalogEntry, query: CandlesQuery, cl
   const coverage =
     choice.from === 'nothing'
       ? undefined
-      : await readCoverage(db, { seriesId: choice.series.id, window: asked, limit: MAX_LISTED_RANGES })
+      : await readCoverage(db, { seriesId: choice.series.id, window: asked, listFrom: 0, limit: MAX_LISTED_RANGES })
   const first = coverage?.marks.firstCandleTime ?? (query.start === undefined ? (coverage?.coveredFrom ?? end) : null)
   const life = lifeOf(first === null ? null : floorToInterval(first, interval), instrument.validTo, interval)
   const window = intersectWindows(asked, life)

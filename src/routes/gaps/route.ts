@@ -1,6 +1,6 @@
 import { createRoute, z } from '@hono/zod-openapi'
-import { ceilToInterval, intervals, type Window } from '../../domain/interval.ts'
 import { lifeOf } from '../../domain/coverage.ts'
+import { ceilToInterval, intervals, type Window } from '../../domain/interval.ts'
 import { intersectWindows, mergeWindows } from '../../domain/window.ts'
 import { connectorFor } from '../../exchanges/registry.ts'
 import { closedTo } from '../../history/plan.ts'
@@ -8,7 +8,7 @@ import { type GapSeries, type QuarantineRow, readGapSeries, readHoles } from '..
 import type { Position } from '../../store/pages.ts'
 import type { Shard } from '../../store/sessions.ts'
 import { type AppContext, createRouter } from '../context.ts'
-import { resolveFilter, type InstrumentFilter } from '../filters.ts'
+import { type InstrumentFilter, resolveFilter } from '../filters.ts'
 import { cursorParam, listSchema, nextPage } from '../lists.ts'
 import { exchangeParam, intervalParam, limitParam, symbolParam } from '../params.ts'
 import { jsonResponse, problemResponses } from '../responses.ts'
@@ -112,7 +112,8 @@ async function readGapPage(
     let place: Place | null = shard.index === cursor?.shard ? toPlace(cursor) : { seriesId: 0, time: -1 }
     while (place !== null) {
       const { page, series, next }: ShardPage = await readShard(c, shard, filter, place, limit, withQuarantine)
-      const position = next === null ? afterShard(c, filter, shard) : { shard: shard.index, key: [next.seriesId, next.time] }
+      const position =
+        next === null ? afterShard(c, filter, shard) : { shard: shard.index, key: [next.seriesId, next.time] }
       reads += 1
       if (page.ranges.length > 0 || page.quarantine.length > 0 || reads === MAX_READS) {
         return { ranges: page.ranges, records: page.quarantine.map((row) => toRecord(row, series)), next: position }
@@ -139,7 +140,9 @@ async function readShard(
 ): Promise<ShardPage> {
   const series = await readGapSeries(reader, { ...filter, exchanges }, place.seriesId, SERIES_PER_READ)
   const now = c.var.deps.clock.now()
-  const wanted = series.flatMap((one) => wantedWindows(one, now, place).map((window) => ({ ...window, seriesId: one.id })))
+  const wanted = series.flatMap((one) =>
+    wantedWindows(one, now, place).map((window) => ({ ...window, seriesId: one.id })),
+  )
   const ids = series.map(({ id }) => id)
   const holes = await readHoles(reader, wanted, ids, place, MAX_ROWS)
   const page = pageGaps(series, withQuarantine ? holes : { ...holes, quarantine: [] }, MAX_ROWS, limit)

@@ -1,0 +1,39 @@
+import { z } from '@hono/zod-openapi'
+import { parseSymbol } from '../domain/instrument.ts'
+import { intervals } from '../domain/interval.ts'
+import { type ExchangeName, isExchangeName } from '../exchanges/registry.ts'
+import { parseTime } from './params.ts'
+
+/** An exchange as it stands in a JSON body: there it is an invalid field, not an unknown resource. */
+export const exchangeSchema = z
+  .string()
+  .transform((text, context): ExchangeName => {
+    if (isExchangeName(text)) return text
+    context.addIssue({ code: 'custom', message: 'is not an exchange that is known here' })
+    return z.NEVER
+  })
+  .openapi({ type: 'string', example: 'okx' })
+
+/** A symbol in any of its forms: as the caller wrote it, and read. */
+export const symbolSchema = z
+  .string()
+  .max(120)
+  .transform((name, context) => {
+    const query = parseSymbol(name)
+    if (query !== undefined) return { name, query }
+    context.addIssue({ code: 'custom', message: 'must be a symbol such as BTC-USDT or BTC-USDT-PERP' })
+    return z.NEVER
+  })
+  .openapi({ type: 'string', example: 'BTC-USDT' })
+
+export const intervalsSchema = z.array(z.enum(intervals)).min(1).max(intervals.length)
+
+export const timeSchema = z
+  .union([z.int(), z.string()])
+  .transform((value, context) => {
+    const time = parseTime(String(value))
+    if (time !== undefined) return time
+    context.addIssue({ code: 'custom', message: 'must be milliseconds since 1970 or ISO 8601, before the year 2100' })
+    return z.NEVER
+  })
+  .openapi({ type: 'string', example: '2024-01-01T00:00:00Z', description: 'Milliseconds UTC (a number) or ISO 8601' })

@@ -1,0 +1,88 @@
+import { errorCodes } from '../../domain/errors.ts'
+
+/** The reference page: draws itself from `/openapi.json`, with nothing from anywhere else. */
+export const docsPage = `<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>zvt-crypto API</title>
+<style>
+  :root { color-scheme: light dark; --line: color-mix(in srgb, currentColor 18%, transparent); }
+  body { font: 15px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem; }
+  h1 { font-size: 1.5rem } h2 { font-size: 1.15rem; margin: 2rem 0 .5rem; border-bottom: 1px solid var(--line) }
+  details { border: 1px solid var(--line); border-radius: 6px; margin: .4rem 0; padding: .4rem .8rem }
+  summary { cursor: pointer } code, pre { font: 13px/1.45 ui-monospace, monospace }
+  pre { overflow-x: auto; padding: .6rem; border: 1px solid var(--line); border-radius: 6px }
+  table { border-collapse: collapse; width: 100% } td, th { text-align: left; padding: .2rem .6rem .2rem 0; vertical-align: top }
+  .method { display: inline-block; min-width: 4rem; font-weight: 600 } .quiet { opacity: .7 }
+</style>
+</head>
+<body>
+<h1>zvt-crypto API</h1>
+<p id="about" class="quiet">The machine-readable description is <a href="/openapi.json">/openapi.json</a>.</p>
+<main id="calls">Loading…</main>
+<h2>Errors</h2>
+<p>Every failure is <code>application/problem+json</code> (RFC 9457). Programs decide by its <code>code</code>:</p>
+<ul>${errorCodes.map((code) => `<li id="${code}"><code>${code}</code></li>`).join('')}</ul>
+<script>
+const make = (tag, text, ...children) => {
+  const element = document.createElement(tag)
+  if (text) element.textContent = text
+  element.append(...children)
+  return element
+}
+const resolve = (api, schema) => {
+  const name = schema && schema.$ref && schema.$ref.split('/').pop()
+  return name ? api.components.schemas[name] : schema || {}
+}
+const shape = (api, schema, depth = 0) => {
+  const s = resolve(api, schema)
+  if (depth > 5) return '…'
+  if (s.properties) {
+    return Object.fromEntries(Object.entries(s.properties).map(([key, value]) => [key, shape(api, value, depth + 1)]))
+  }
+  if (s.items) return [shape(api, s.items, depth + 1)]
+  if (s.enum) return s.enum.join(' | ')
+  return [].concat(s.type || 'any').join(' | ')
+}
+const parameters = (list) => {
+  const table = make('table')
+  for (const p of list) {
+    const s = p.schema || {}
+    const facts = [p.required ? 'required' : '', s.enum ? s.enum.join(' | ') : s.type, s.default === undefined ? '' : 'default ' + s.default,
+      s.maximum === undefined ? '' : 'at most ' + s.maximum, p.description || s.description || '']
+    table.append(make('tr', '', make('td', '', make('code', p.name)), make('td', p.in), make('td', facts.filter(Boolean).join(' · '))))
+  }
+  return table
+}
+const call = (api, path, method, op) => {
+  const summary = make('summary', '', Object.assign(make('span', method.toUpperCase()), { className: 'method' }),
+    make('code', path), ' ' + (op.summary || ''))
+  const body = make('details', '', summary)
+  if (op.description) body.append(make('p', op.description))
+  if (op.security) body.append(make('p', 'Needs the admin token: Authorization: Bearer TOKEN or X-API-Key: TOKEN'))
+  if (op.parameters) body.append(parameters(op.parameters))
+  const request = op.requestBody && op.requestBody.content['application/json']
+  if (request) body.append(make('p', 'Body'), make('pre', JSON.stringify(shape(api, request.schema), null, 2)))
+  for (const [status, response] of Object.entries(op.responses)) {
+    body.append(make('p', status + ' ' + response.description))
+    const json = response.content && response.content['application/json']
+    if (json) body.append(make('pre', JSON.stringify(shape(api, json.schema), null, 2)))
+  }
+  return body
+}
+fetch('/openapi.json').then((response) => response.json()).then((api) => {
+  document.getElementById('about').prepend(api.info.description + ' ')
+  const calls = document.getElementById('calls')
+  calls.textContent = ''
+  const groups = {}
+  for (const [path, methods] of Object.entries(api.paths)) {
+    for (const [method, op] of Object.entries(methods)) (groups[op.tags[0]] ||= []).push(call(api, path, method, op))
+  }
+  for (const [name, items] of Object.entries(groups)) calls.append(make('h2', name), ...items)
+}).catch(() => { document.getElementById('calls').textContent = '/openapi.json could not be read.' })
+</script>
+</body>
+</html>
+`

@@ -1,0 +1,182 @@
+import { createRoute, z } from '@hono/zod-openapi'
+import { instrumentKinds, parseAsset } from '../domain/instrument.ts'
+import { exchangeNames } from '../exchanges/registry.ts'
+import { type AssetRow, type InstrumentRow, readAssets, readInstrumentList } from '../store/directory.ts'
+import { readPage } from '../store/pages.ts'
+import { createRouter } from './context.ts'
+import { resolveFilter } from './filters.ts'
+import { cursorParam, listSchema, nextPage } from './lists.ts'
+import { booleanParam, exchangeParam, findInstrument, kindParam, limitParam, symbolParam } from './params.ts'
+import { jsonResponse, problemResponses } from './responses.ts'
+
+const MAX_TEXT_LENGTH = 64
+const time = z.int()
+const decimal = z.string()
+
+const instrumentSchema = z
+  .object({
+    exchange: z.string(),
+    kind: z.enum(instrumentKinds),
+    symbol: z.string(),
+    exchangeSymbol: z.string(),
+    base: z.string(),
+    quote: z.string(),
+    settle: z.string().nullable(),
+    inverse: z.boolean(),
+    contractSize: decimal.nullable(),
+    tickSize: decimal.nullable(),
+    lotSize: decimal.nullable(),
+    active: z.boolean(),
+    listedAt: time.nullable(),
+    delistedAt: time.nullable(),
+  })
+  .openapi('Instrument')
+
+const assetSchema = z
+  .object({
+    asset: z.string(),
+    exchanges: z.array(z.string()),
+    instruments: z.int().openapi({ description: 'How many have it as base or quote' }),
+  })
+  .openapi('Asset')
+
+const assetParam = z
+  .string()
+  .transform((text, context) => {
+    const name = parseAsset(text)
+    if (name !== undefined) return name
+    context.addIssue({ code: 'custom', message: 'must be the name of an asset, such as BTC' })
+    return z.NEVER
+  })
+  .openapi({ type: 'string', example: 'BTC' })
+
+const textParam = z
+  .string()
+  .min(1)
+  .max(MAX_TEXT_LENGTH)
+  .transform((text) => text.normalize('NFC'))
+
+const list = createRoute({
+  method: 'get',
+  path: '/v1/instruments',
+  summary: 'What can be traded where',
+  tags: ['Instruments'],
+  request: {
+    query: z.strictObject({
+      exchange: exchangeParam.optional(),
+      symbol: symbolParam.optional(),
+      kind: kindParam.optional(),
+      base: assetParam.optional(),
+      quote: assetParam.optional(),
+      active: booleanParam.optional(),
+      q: textParam.optional().openapi({ description: 'Part of a symbol, in either spelling' }),
+      limit: limitParam(100, 1_000),
+      cursor: cursorParam.optional(),
+    }),
+  },
+  responses: { 200: jsonResponse(listSchema(instrumentSchema), 'One page'), ...problemResponses(400, 404, 503) },
+})
+
+const get = createRoute({
+  method: 'get',
+  path: '/v1/instruments/{exchange}/{symbol}',
+  summary: 'One instrument',
+  tags: ['Instruments'],
+  request: { params: z.object({ exchange: exchangeParam, symbol: symbolParam }) },
+  responses: { 200: jsonResponse(instrumentSchema, 'The instrument'), ...problemResponses(400, 404, 503) },
+})
+
+const assets = createRoute({
+  method: 'get',
+  path: '/v1/assets',
+  summary: 'Assets, and where they trade',
+  tags: ['Instruments'],
+  request: {
+    query: z.strictObject({
+      exchange: exchangeParam.optional(),
+      q: textParam.optional().openapi({ description: 'Part of the name' }),
+      limit: limitParam(100, 1_000),
+      cursor: cursorParam.optional(),
+    }),
+  },
+  responses: { 200: jsonResponse(listSchema(assetSchema), 'One page'), ...problemResponses(400, 404, 503) },
+})
+
+export const instrumentsRouter = createRouter()
+
+instrumentsRouter.openapi(list, async (c) => {
+  const query = c.req.valid('query')
+  const { exchanges, symbol } = await resolveFilter(c, query)
+  const { kind = null, base = null, quote = null, active = null, q: text = null } = query
+  const page = await readPage(
+    c.var.sessions.shards(exchanges),
+    query.limit,
+    query.cursor,
+    (shard, [exchange = '', after = '', id = 0] = [], limit) =>
+      readInstrumentList(
+        shard.reader,
+        { exchanges: shard.exchanges, symbol, kind, base, quote, active, text },
+        { exchange: String(exchange), symbol: String(after), id: Number(id) || 0 },
+        limit,
+      ),
+    (row) => [row.exchange, row.symbol, row.id],
+  )
+  return c.json({ data: page.items.map(toInstrument), ...nextPage(c.req.url, page.next) }, 200)
+})
+
+instrumentsRouter.openapi(get, async (c) => {
+  const { exchange, symbol } = c.req.valid('param')
+  const { instrument } = await findInstrument(c, exchange, symbol)
+  return c.json(toInstrument(instrument), 200)
+})
+
+instrumentsRouter.openapi(assets, async (c) => {
+  const { exchange, q: text = null, limit, cursor } = c.req.valid('query')
+  const [after = ''] = cursor?.key ?? []
+  const shards = c.var.sessions.shards(exchange === undefined ? exchangeNames : [exchange])
+  const found = await Promise.all(
+    shards.map((shard) => readAssets(shard.reader, shard.exchanges, text, String(after), limit + 1)),
+  )
+  const merged = mergeAssets(found.flat())
+  const last = merged.length > limit ? merged[limit - 1] : undefined
+  const next = last === undefined ? null : { shard: 0, key: [last.asset] }
+  return c.json({ data: merged.slice(0, limit), ...nextPage(c.req.url, next) }, 200)
+})
+
+/** The same asset of several databases as one, in the order of the database: by code points. */
+function mergeAssets(rows: readonly AssetRow[]): z.infer<typeof assetSchema>[] {
+  const byName = Map.groupBy(rows, ({ asset }) => asset)
+  return [...byName]
+    .map(([asset, same]) => ({
+      asset,
+      exchanges: same.flatMap(({ exchanges }) => exchanges).sort(),
+      instruments: same.reduce((sum, { instruments }) => sum + instruments, 0),
+    }))
+    .sort((a, b) => compareCodePoints(a.asset, b.asset))
+}
+
+function compareCodePoints(a: string, b: string): number {
+  const [x, y] = [[...a], [...b]]
+  const index = x.findIndex((character, position) => character !== y[position])
+  if (index < 0) return x.length - y.length
+  return (x[index]?.codePointAt(0) ?? 0) - (y[index]?.codePointAt(0) ?? -1)
+}
+
+function toInstrument(row: Omit<InstrumentRow, 'active' | 'inverse'> & { active: unknown; inverse: unknown }) {
+  return {
+    exchange: row.exchange,
+    kind: row.kind,
+    symbol: row.symbol,
+    exchangeSymbol: row.exchangeSymbol,
+    base: row.base,
+    quote: row.quote,
+    settle: row.settle,
+    inverse: Boolean(row.inverse),
+    contractSize: row.contractSize,
+    tickSize: row.tickSize,
+    lotSize: row.lotSize,
+    active: Boolean(row.active),
+    listedAt: row.listedAt,
+    delistedAt: row.validTo,
+  }
+}

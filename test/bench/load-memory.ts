@@ -1,0 +1,60 @@
+import { childNamed, residentMb } from './process-memory.ts'
+import type { Report } from './report.ts'
+import {
+  ASSETS,
+  countCandles,
+  DAY,
+  loadAll,
+  MINUTE,
+  pastDays,
+  pause,
+  readCounters,
+  startSystem,
+  wantBackfill,
+} from './system.ts'
+
+/** The fewest whole days of 1m candles of all assets that are a million. */
+const DAYS = Math.ceil(1_000_000 / ASSETS.length / (DAY / MINUTE))
+const PAGE = 1_000
+const SAMPLE_MS = 50
+/** What the process may take in all: it holds several isolates of at most 128 MB. */
+const LIMIT_MB = 512
+
+/** The memory of the worker's whole process (D1 and Miniflare's own workers are in it) while a million candles load. */
+export async function measureMemory(report: Report): Promise<void> {
+  const system = await startSystem({ unlimited: true, share: 1 })
+  try {
+    const pid = childNamed('workerd')
+    await wantBackfill(system, 'binance', pastDays(DAYS))
+    const halfOfThePages = Math.ceil((DAYS * DAY) / MINUTE / PAGE) * ASSETS.length * 0.5
+    const peakMb = { first: 0, second: 0 }
+    let isLoading = true
+    const loading = loadAll(system).finally(() => {
+      isLoading = false
+    })
+    while (isLoading) {
+      const { requests } = await readCounters(system, 'binance')
+      const half = (requests['/api/v3/klines'] ?? 0) < halfOfThePages ? 'first' : 'second'
+      peakMb[half] = Math.max(peakMb[half], residentMb(pid))
+      await pause(SAMPLE_MS)
+    }
+    const elapsedMs = await loading
+    const candles = await countCandles(system)
+    const unit = 'MB'
+    report({
+      case: 'memory peak',
+      value: Math.max(peakMb.first, peakMb.second),
+      unit,
+      against: { name: 'limit', value: LIMIT_MB },
+    })
+    report({
+      case: 'memory second half',
+      value: peakMb.second,
+      unit,
+      against: { name: 'peak of the first half', value: peakMb.first },
+    })
+    report({ case: 'memory load of a million', value: (candles / elapsedMs) * 1_000, unit: 'candles/s', against: null })
+  } finally {
+    await system.stop()
+  }
+}
