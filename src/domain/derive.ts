@@ -1,5 +1,5 @@
 import type { Candle } from './candle.ts'
-import { compareDecimals, type Decimal, sumDecimals } from './decimal.ts'
+import { compareDecimals, type Decimal, sumDecimals, ZERO } from './decimal.ts'
 import { divides, type Interval, intervals, nextOpenTime, slotsIn, type Window } from './interval.ts'
 
 /** The longest of the `stored` intervals whose slots tile those of `target`; `undefined` where there is none. */
@@ -8,17 +8,20 @@ export function chooseBase(stored: readonly Interval[], target: Interval): Inter
 }
 
 /**
- * One candle over all those of its slot, exactly. `quoteVolume` and `tradeCount` are `null` where any input lacks them,
+ * One candle over all those of its slot, exactly. Where an exchange fills a slot in which nothing traded with a flat
+ * candle at the last price, that price is none of this slot's: like the exchanges' own longer candles, this one opens
+ * with the first trade and spans the trades only, unless there were none at all. `quoteVolume` and `tradeCount` are `null` where any input lacks them,
  * `closed` is `false` where an input is still open.
  *
  * @param inputs ascending, at least one
  */
 export function deriveCandle(inputs: readonly Candle[], openTime: number): Candle {
-  const [first] = inputs
+  const traded = inputs.filter((input) => input.volume !== ZERO)
+  const [first] = traded.length > 0 ? traded : inputs
   const last = inputs.at(-1)
   if (first === undefined || last === undefined) throw new RangeError('a candle is derived from at least one')
   let { high, low } = first
-  for (const input of inputs) {
+  for (const input of traded) {
     if (compareDecimals(input.high, high) > 0) high = input.high
     if (compareDecimals(input.low, low) < 0) low = input.low
   }
