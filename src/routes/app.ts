@@ -72,7 +72,7 @@ const provideContext = createMiddleware<AppEnv>(async (c, next) => {
 
 /** An unknown path, or a known one asked with another method. */
 function refuseRoute(c: AppContext, app: OpenAPIHono<AppEnv>): Response {
-  const allowed = allowedMethods(app.openAPIRegistry.definitions, c.req.path)
+  const allowed = allowedMethods(app.routes, c.req.path)
   if (allowed.length === 0) return renderProblem(new AppError('not_found', 'there is nothing here'), c.var.requestId)
   const detail = `this resource understands ${allowed.join(', ')}`
   const response = renderProblem(new AppError('method_not_allowed', detail), c.var.requestId)

@@ -1,7 +1,8 @@
 import { ADMIN_TOKEN } from '../harness/worker.ts'
+import type { DemoSeries } from './service.ts'
 
 /** Commands to try against the running demo; each works as printed. */
-export function commandsToTry(port: string): string[] {
+export function commandsToTry(port: string, series: readonly DemoSeries[]): string[] {
   const base = `http://localhost:${port}`
   const backfill = {
     exchanges: ['bybit'],
@@ -14,8 +15,18 @@ export function commandsToTry(port: string): string[] {
     `curl '${base}/v1/exchanges'`,
     `curl '${base}/v1/candles/okx/BTC-USDT?interval=1m&limit=3'`,
     `curl '${base}/v1/candles/binance/ETH-USDT?interval=4h&format=csv'`,
-    `curl '${base}/v1/coverage?exchange=coinbase&symbol=DOGE-USDT&interval=1m&recount=true'`,
+    ...series.filter(isQuietest).map(({ exchange, symbol, interval, window }) => {
+      const query = { exchange, symbol, interval, start: `${window.start}`, end: `${window.end}`, recount: 'true' }
+      return `curl '${base}/v1/coverage?${new URLSearchParams(query)}'`
+    }),
     `curl '${base}/v1/gaps?exchange=coinbase'`,
-    `curl '${base}/v1/backfills' -H 'Authorization: Bearer ${ADMIN_TOKEN}' --json '${JSON.stringify(backfill)}'`,
+    `curl -H 'Authorization: Bearer ${ADMIN_TOKEN}' -H 'Content-Type: application/json' -d '${JSON.stringify(backfill)}' '${base}/v1/backfills'`,
+    `curl '${base}/v1/backfills'`,
+    `${base}/docs in a browser`,
   ]
+}
+
+/** Where the most slots are empty. */
+function isQuietest({ exchange, symbol, interval }: DemoSeries): boolean {
+  return exchange === 'coinbase' && symbol === 'DOGE-USDT' && interval === '1m'
 }

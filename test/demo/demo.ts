@@ -65,6 +65,8 @@ async function run(
     EXCHANGE_HOSTS: JSON.stringify(simulator.urls),
     // Nobody else shares the address that the simulated exchanges see.
     RATE_BUDGET_SHARE: '1',
+    // It keeps answers for a real minute: an hour of this clock.
+    EDGE_CACHE: 'off',
     TIME_SCALE: `${scale}@${epoch}`,
   }
   const worker = await startWorker({ port, vars, onLog: (message) => logs.push(message) })
@@ -83,7 +85,7 @@ async function run(
   for (const line of proven) display.say(`proven: ${line}`)
   for (const line of failures) display.say(`FAILED: ${line}`)
   if (!exit) {
-    display.say(`\ntry:\n${commandsToTry(worker.url.port).join('\n')}\n\nCtrl-C ends it`)
+    display.say(`\ntry:\n${commandsToTry(worker.url.port, series).join('\n')}\n\nCtrl-C ends it`)
     await untilAborted(stop.signal)
   }
   return failures.length === 0 ? 0 : 1
