@@ -1,7 +1,6 @@
 import { DurableObject } from 'cloudflare:workers'
 import { createDeps, loaderName } from '../src/deps.ts'
-import type { Candle } from '../src/domain/candle.ts'
-import { AppError, type ErrorCode } from '../src/domain/errors.ts'
+import { AppError } from '../src/domain/errors.ts'
 import { instrumentKinds } from '../src/domain/instrument.ts'
 import type { Interval } from '../src/domain/interval.ts'
 import { connectorFor } from '../src/exchanges/registry.ts'
@@ -9,7 +8,7 @@ import type { HostHealth } from '../src/history/host.ts'
 import { housekeepingDueAt, keepHouse, type LoaderMemo, NEW_MEMO } from '../src/history/housekeeping.ts'
 import { ExchangeHttp } from '../src/history/http.ts'
 import { type LoaderDeps, RUN_MS, runLoader } from '../src/history/loader.ts'
-import { readOpenCandle } from '../src/history/open-candle.ts'
+import { type OpenCandles, readOpenCandles } from '../src/history/open-candle.ts'
 import { type LoaderStatus, loaderState } from '../src/history/status.ts'
 import type { Lease } from '../src/store/chunk.ts'
 import { claimLease } from '../src/store/leases.ts'
@@ -18,10 +17,6 @@ import { LoaderStore } from '../src/store/loader-store.ts'
 const ROLE = 'loader'
 /** Where a run failed for a reason that is not an exchange's (D1 is down), the next comes after this. */
 const RETRY_MS = 5_000
-
-export type OpenCandleAnswer =
-  | { readonly ok: true; readonly candle: Candle | null }
-  | { readonly ok: false; readonly code: ErrorCode; readonly detail: string }
 
 /**
  * Loads the history of one exchange: all REST calls to it, under one budget, in a region that it serves. An alarm runs
@@ -77,12 +72,12 @@ export class ExchangeLoader extends DurableObject<Env> {
     }
   }
 
-  /** The candle of the current slot as the exchange has it now; `null` where nothing has traded in it yet. */
-  async readOpenCandle(exchange: string, instrumentId: number, interval: Interval): Promise<OpenCandleAnswer> {
+  /** The candles of the slots that are not closed yet, as the exchange has them now. */
+  async readOpenCandles(exchange: string, instrumentId: number, interval: Interval): Promise<OpenCandles> {
     const deps = await this.#deps(exchange)
     const instrument = await deps.store.readInstrument(instrumentId)
     if (instrument === undefined) return { ok: false, code: 'unknown_instrument', detail: 'no such instrument' }
-    return readOpenCandle(deps, instrument, interval)
+    return readOpenCandles(deps, instrument, interval)
   }
 
   /** One run; returns when the next is due. */

@@ -30,6 +30,8 @@ export default defineConfig({
           cloudflareTest(async ({ inject }) => ({
             wrangler: { configPath: 'wrangler.toml' },
             miniflare: {
+              // An exchange's own database, where a test gives it one.
+              d1Databases: { SECOND_DB: 'second' },
               bindings: {
                 ENVIRONMENT: 'test',
                 ADMIN_TOKEN: 'test-token',

@@ -9,9 +9,9 @@ import type { HostStatus } from './status.ts'
 /** A Worker may hold six connections at once; one is left for everything else.
  *  https://developers.cloudflare.com/workers/platform/limits/#simultaneous-open-connections */
 export const CONCURRENT_FETCHES = 5
-/** Long enough for an exchange's whole instrument list on a slow day. Real time never falls under a half second. */
+/** Long enough for an exchange's whole instrument list on a slow day. However fast the clock runs, an answer has a real second. */
 const TIMEOUT_MS = 10_000
-const MIN_REAL_TIMEOUT_MS = 500
+const MIN_REAL_TIMEOUT_MS = 1_000
 
 export interface HttpOptions {
   readonly connector: ExchangeConnector

@@ -3,28 +3,36 @@ import type { ErrorCode } from '../domain/errors.ts'
 import type { Instrument } from '../domain/instrument.ts'
 import { floorToInterval, type Interval, nextOpenTime } from '../domain/interval.ts'
 import type { LoaderDeps } from './loader.ts'
+import { closedTo } from './plan.ts'
 
 /** A caller waits no longer for its turn in the budget. */
 const PATIENCE_MS = 2_000
 
-/** The candle of the current slot, straight from the exchange; never stored. */
-export async function readOpenCandle(
+/** What the exchange has of the slots that are not closed yet, ascending: slots without a trade are left out. */
+export type OpenCandles =
+  | { readonly ok: true; readonly candles: readonly Candle[] }
+  | { readonly ok: false; readonly code: ErrorCode; readonly detail: string }
+
+/**
+ * The candles that are not final, straight from the exchange; never stored: that of the current slot and, while it
+ * settles, the one before.
+ */
+export async function readOpenCandles(
   { connector, http, clock }: Pick<LoaderDeps, 'connector' | 'http' | 'clock'>,
   instrument: Instrument,
   interval: Interval,
-): Promise<
-  | { readonly ok: true; readonly candle: Candle | null }
-  | { readonly ok: false; readonly code: ErrorCode; readonly detail: string }
-> {
+): Promise<OpenCandles> {
   const now = http.exchangeTime(instrument.kind)
-  const openTime = floorToInterval(now, interval)
-  const window = { start: openTime, end: nextOpenTime(openTime, interval) }
+  const window = {
+    start: closedTo(now, interval, connector.rest.settleMs),
+    end: nextOpenTime(floorToInterval(now, interval), interval),
+  }
   const call = connector.rest.candles(instrument, interval, window, now)
   const sent = await http.send(call, 'repair', clock.now() + PATIENCE_MS)
   if (sent.kind === 'answer') {
-    return { ok: true, candle: sent.value.candles.find((candle) => candle.openTime === openTime) ?? null }
+    const candles = sent.value.candles.filter(({ openTime }) => openTime >= window.start && openTime < window.end)
+    return { ok: true, candles: candles.toSorted((a, b) => a.openTime - b.openTime) }
   }
-  if (sent.kind === 'deferred')
-    return { ok: false, code: 'exchange_unavailable', detail: 'the exchange may not be asked now' }
-  return { ok: false, code: 'exchange_unavailable', detail: sent.reason }
+  const detail = sent.kind === 'deferred' ? 'the exchange may not be asked now' : sent.reason
+  return { ok: false, code: 'exchange_unavailable', detail }
 }

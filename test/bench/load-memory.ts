@@ -1,17 +1,6 @@
 import { childNamed, residentMb } from './process-memory.ts'
 import type { Report } from './report.ts'
-import {
-  ASSETS,
-  countCandles,
-  DAY,
-  loadAll,
-  MINUTE,
-  pastDays,
-  pause,
-  readCounters,
-  startSystem,
-  wantBackfill,
-} from './system.ts'
+import { ASSETS, countCandles, DAY, load, MINUTE, pastDays, pause, readCounters, startSystem } from './system.ts'
 
 /** The fewest whole days of 1m candles of all assets that are a million. */
 const DAYS = Math.ceil(1_000_000 / ASSETS.length / (DAY / MINUTE))
@@ -25,11 +14,10 @@ export async function measureMemory(report: Report): Promise<void> {
   const system = await startSystem({ unlimited: true, share: 1 })
   try {
     const pid = childNamed('workerd')
-    await wantBackfill(system, 'binance', pastDays(DAYS))
     const halfOfThePages = Math.ceil((DAYS * DAY) / MINUTE / PAGE) * ASSETS.length * 0.5
     const peakMb = { first: 0, second: 0 }
     let isLoading = true
-    const loading = loadAll(system).finally(() => {
+    const loading = load(system, 'binance', pastDays(DAYS)).finally(() => {
       isLoading = false
     })
     while (isLoading) {

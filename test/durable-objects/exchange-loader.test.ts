@@ -96,23 +96,24 @@ describe('ExchangeLoader', () => {
     const [instrument] = await rows<{ id: number }>(
       "SELECT id FROM instruments WHERE exchange = 'okx' AND exchange_symbol = 'BTC-USDT'",
     )
-    const answer = await loader.readOpenCandle('okx', instrument?.id ?? 0, '1h')
-    expect(answer).toMatchObject({ ok: true, candle: { closed: false } })
-    if (!answer.ok || answer.candle === null) throw new Error('no open candle')
-    expect(answer.candle.openTime).toBeGreaterThan(deps.clock.now() - 2 * HOUR)
-    expect(deriveCandle([answer.candle], answer.candle.openTime).closed).toBe(false)
-    expect(await loader.readOpenCandle('okx', -1, '1h')).toMatchObject({ ok: false, code: 'unknown_instrument' })
+    const answer = await loader.readOpenCandles('okx', instrument?.id ?? 0, '1h')
+    const open = answer.ok ? answer.candles.at(-1) : undefined
+    if (open === undefined) throw new Error('no open candle')
+    expect(open.closed).toBe(false)
+    expect(open.openTime).toBeGreaterThan(deps.clock.now() - 2 * HOUR)
+    expect(deriveCandle([open], open.openTime).closed).toBe(false)
+    expect(await loader.readOpenCandles('okx', -1, '1h')).toMatchObject({ ok: false, code: 'unknown_instrument' })
     await control('okx', { fault: { type: 'status', status: 429, retryAfterSeconds: 900, times: 1, path: 'candle' } })
-    expect(await loader.readOpenCandle('okx', instrument?.id ?? 0, '1h')).toMatchObject({
+    expect(await loader.readOpenCandles('okx', instrument?.id ?? 0, '1h')).toMatchObject({
       ok: false,
       code: 'exchange_unavailable',
     })
-    expect(await loader.readOpenCandle('okx', instrument?.id ?? 0, '1h')).toMatchObject({ ok: false })
+    expect(await loader.readOpenCandles('okx', instrument?.id ?? 0, '1h')).toMatchObject({ ok: false })
     await until(
       'recovery',
       async () =>
         (await loader.status('okx')).hosts[0]?.until === null ||
-        (await loader.readOpenCandle('okx', instrument?.id ?? 0, '1h')).ok,
+        (await loader.readOpenCandles('okx', instrument?.id ?? 0, '1h')).ok,
     )
   })
 

@@ -41,11 +41,12 @@ export async function problem(response: Response): Promise<Record<string, unknow
 /** Minutes after T0. */
 export const minutes = (from: number, to: number): Window => ({ start: T0 + from * MINUTE, end: T0 + to * MINUTE })
 
-let nextId = 1
+/** Far apart: rows that the worker adds get the ids after the greatest. */
+let nextId = 1_000
 
 export interface SeededSeries {
   readonly seriesId: number
-  /** `/v1/candles/okx/A1-USDT?interval=1m`. */
+  /** `/v1/candles/okx/A1000-USDT?interval=1m`. */
   readonly path: string
   readonly symbol: string
   readonly write: (part: Parameters<typeof chunkOf>[2]) => Promise<void>
@@ -55,7 +56,8 @@ export interface SeededSeries {
 
 /** A series of an instrument of its own on OKX, recorded from T0 on, which is its first candle. */
 export async function seed(interval: Interval = '1m'): Promise<SeededSeries> {
-  const { seriesId, lease } = await seedSeries(interval, nextId++)
+  const { seriesId, lease } = await seedSeries(interval, nextId)
+  nextId += 1_000
   const write: SeededSeries['write'] = (part) =>
     writeChunk(env.DB, chunkOf(seriesId, interval, part), lease, crypto.randomUUID())
   return {
@@ -70,6 +72,31 @@ export async function seed(interval: Interval = '1m'): Promise<SeededSeries> {
         verifiedTo: window.end,
       }),
   }
+}
+
+let nextInstrumentId = 10_000_000
+
+export interface NewInstrument {
+  readonly symbol: string
+  readonly exchange?: string
+  readonly kind?: 'spot' | 'perpetual'
+  readonly exchangeSymbol?: string
+  readonly active?: boolean
+  readonly validTo?: number
+}
+
+/** An instrument without any series; the id is returned. */
+export async function insertInstrument(instrument: NewInstrument): Promise<number> {
+  const { symbol, exchange = 'okx', kind = 'spot', exchangeSymbol = symbol, active = true, validTo = null } = instrument
+  const [base, quote] = symbol.split('-')
+  const id = nextInstrumentId++
+  await env.DB.prepare(
+    `INSERT INTO instruments (id, exchange, kind, symbol, exchange_symbol, base, quote, inverse, active, valid_from, valid_to)
+     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 0, ?8, 0, ?9)`,
+  )
+    .bind(id, exchange, kind, symbol, exchangeSymbol, base, quote, Number(active), validTo)
+    .run()
+  return id
 }
 
 const candles = z.looseObject({

@@ -2,9 +2,11 @@ import { env } from 'cloudflare:workers'
 import { describe, expect, it } from 'vitest'
 import { slotsIn } from '../../src/domain/interval.ts'
 import { candleAt, MINUTE, T0 } from '../store/seed.ts'
-import { api, candlesOf, minutes, openTimes, problem, read, readAllPages, seed } from './api.ts'
+import { api, candlesOf, insertInstrument, minutes, openTimes, problem, read, readAllPages, seed } from './api.ts'
 
 const at = (minute: number) => T0 + minute * MINUTE
+/** The one that was delisted last is found. */
+let nextEnd = 0
 const times = (from: number, to: number) => [...slotsIn(minutes(from, to), '1m')]
 
 describe('a page of candles', () => {
@@ -225,23 +227,15 @@ describe('names and times', () => {
     ['币安人生-EUR', '币安人生-EUR'],
   ])('%s is found as %s', async (symbol, name) => {
     const kind = symbol.endsWith('-PERP') ? 'perpetual' : 'spot'
-    const base = symbol.split('-')[0]
-    await env.DB.prepare(
-      `INSERT INTO instruments (exchange, kind, symbol, exchange_symbol, base, quote, inverse, active, valid_from)
-       VALUES ('okx', ?1, ?2, ?2, ?3, 'EUR', 0, 1, 0) ON CONFLICT DO NOTHING`,
-    )
-      .bind(kind, symbol, base)
-      .run()
+    const exchangeSymbol = `${symbol} as ${name}`
+    await insertInstrument({ symbol, kind, exchangeSymbol, validTo: T0 + nextEnd++ })
     const body = await read(`/v1/candles/okx/${encodeURIComponent(name)}?interval=1m&limit=1`)
-    expect(body).toMatchObject({ symbol, exchangeSymbol: symbol, kind })
+    expect(body).toMatchObject({ symbol, exchangeSymbol, kind })
   })
 
   it('a symbol that was listed again is the new one', async () => {
-    const insert = env.DB.prepare(
-      `INSERT INTO instruments (exchange, kind, symbol, exchange_symbol, base, quote, inverse, active, valid_from, valid_to)
-       VALUES ('okx', 'spot', 'RE-EUR', ?1, 'RE', 'EUR', 0, 1, 0, ?2)`,
-    )
-    await env.DB.batch([insert.bind('NEW', null), insert.bind('OLD', T0), insert.bind('OLDER', T0 - 1)])
+    await insertInstrument({ symbol: 'RE-EUR', exchangeSymbol: 'NEW' })
+    await insertInstrument({ symbol: 'RE-EUR', exchangeSymbol: 'OLD', validTo: T0 })
     expect(await read('/v1/candles/okx/RE-EUR?interval=1m&limit=1')).toMatchObject({ exchangeSymbol: 'NEW' })
   })
 

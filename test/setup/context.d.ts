@@ -13,6 +13,7 @@ declare global {
   namespace Cloudflare {
     interface Env {
       MIGRATIONS: D1Migration[]
+      SECOND_DB: D1Database
     }
   }
 }

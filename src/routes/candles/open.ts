@@ -2,7 +2,7 @@ import type { Candle } from '../../domain/candle.ts'
 import { parseCandleLine } from '../../domain/candle-line.ts'
 import { deriveCandle } from '../../domain/derive.ts'
 import { AppError } from '../../domain/errors.ts'
-import { countSlots, floorToInterval, type Interval } from '../../domain/interval.ts'
+import { countSlots, floorToInterval, type Interval, type Window } from '../../domain/interval.ts'
 import { subtractRanges } from '../../domain/window.ts'
 import { connectors, type ExchangeName } from '../../exchanges/registry.ts'
 import { readCandlePage } from '../../store/candles.ts'
@@ -11,37 +11,52 @@ import type { AppContext } from '../context.ts'
 import type { SeriesChoice } from './scan.ts'
 
 /**
- * The unfinished candle of the present slot; `null` where nothing has traded in it yet, or it cannot be known. An
- * interval that the exchange does not have is built from the closed candles of the slot and the open one below it.
+ * The unfinished candles, ascending: that of the present slot and, while it settles, the one before. None where nothing
+ * has traded yet, or where they cannot be known. An interval that the exchange does not have is built from the closed
+ * candles of the slot and the open ones below it.
  *
  * @throws AppError `exchange_unavailable` and its like, where the exchange does not answer
  */
-export async function readOpenCandle(
+export async function readUnfinished(
   c: AppContext,
   exchange: ExchangeName,
   { instrument }: CatalogEntry,
   choice: SeriesChoice,
   interval: Interval,
-): Promise<Candle | null> {
-  if (instrument.validTo !== null) return null
+): Promise<Candle[]> {
+  if (instrument.validTo !== null) return []
   const base = nativeBase(exchange, choice, interval)
-  if (base === undefined) return null
-  const answer = await c.var.deps.loader(exchange).readOpenCandle(exchange, instrument.id, base)
+  if (base === undefined) return []
+  const answer = await c.var.deps.loader(exchange).readOpenCandles(exchange, instrument.id, base)
   if (!answer.ok) throw new AppError(answer.code, answer.detail)
-  const open = answer.candle === null ? null : { ...answer.candle, closed: false }
-  if (open === null || base === interval || choice.from !== 'derived') return open
-  const start = floorToInterval(open.openTime, interval)
-  const window = { start, end: open.openTime }
-  if (window.start === window.end) return deriveCandle([open], start)
+  const open = answer.candles.map((candle) => ({ ...candle, closed: false }))
+  const [first] = open
+  if (first === undefined || base === interval || choice.from !== 'derived') return open
+  const start = floorToInterval(first.openTime, interval)
+  const closed = await readClosed(c, exchange, choice.series.id, base, { start, end: first.openTime })
+  if (closed === undefined) return []
+  const slots = Map.groupBy([...closed, ...open], (candle) => floorToInterval(candle.openTime, interval))
+  return [...slots].map(([openTime, inputs]) => deriveCandle(inputs, openTime))
+}
+
+/** The candles of a window of a stored series; `undefined` where not all of it is known. */
+async function readClosed(
+  c: AppContext,
+  exchange: ExchangeName,
+  seriesId: number,
+  interval: Interval,
+  window: Window,
+): Promise<Candle[] | undefined> {
+  if (window.start === window.end) return []
   const page = await readCandlePage(c.var.sessions.forExchange(exchange), {
-    seriesId: choice.series.id,
-    interval: base,
+    seriesId,
+    interval,
     window,
     direction: 'forward',
-    limit: countSlots(window, base),
+    limit: countSlots(window, interval),
   })
-  if (page === undefined || subtractRanges(window, page.covered).length > 0) return null
-  return deriveCandle([...page.lines.map(parseCandleLine), open], start)
+  if (page === undefined || subtractRanges(window, page.covered).length > 0) return undefined
+  return page.lines.map(parseCandleLine)
 }
 
 /** What to ask the exchange for: the interval itself where it has it, else the one that it is derived from. */

@@ -5,7 +5,7 @@ import type { CatalogEntry } from '../../store/catalog.ts'
 import type { AppContext } from '../context.ts'
 import { type CandleAnswer, readAnswer } from './answer.ts'
 import { checkComplete } from './check.ts'
-import { readOpenCandle } from './open.ts'
+import { readUnfinished } from './open.ts'
 import type { CandlesQuery } from './query.ts'
 import { type CandlesPage, contentTypes, coverageHeaders, renderCandles } from './render.ts'
 import { chooseSeries, planScan, type Scan, type SeriesChoice } from './scan.ts'
@@ -27,7 +27,7 @@ export async function answerPage(
   const answer = await readAnswer(c.var.sessions.forExchange(exchange), entry, choice, scan)
   checkRevision(query.revision, answer.marks?.revision)
   checkComplete(query.strict, answer.coverage.missing)
-  const open = await openCandle(c, exchange, entry, choice, query, scan, answer)
+  const open = await openCandles(c, exchange, entry, choice, query, scan, answer)
   const page = describePage(c.req.url, entry, choice, query, answer, open)
   const headers = coverageHeaders(page)
   headers.set('Content-Type', contentTypes[query.format])
@@ -47,7 +47,7 @@ function checkRevision(asked: number | undefined, current: number | undefined): 
   throw new AppError('stale_revision', `revision ${asked} is not the current one: ask again without revision`)
 }
 
-async function openCandle(
+async function openCandles(
   c: AppContext,
   exchange: ExchangeName,
   entry: CatalogEntry,
@@ -58,7 +58,7 @@ async function openCandle(
 ) {
   if (!query.includeOpen) return undefined
   const isAtPresent = scan.reachesPresent && answer.window.end === scan.window.end
-  return isAtPresent ? readOpenCandle(c, exchange, entry, choice, query.interval) : null
+  return isAtPresent ? readUnfinished(c, exchange, entry, choice, query.interval) : []
 }
 
 function describePage(

@@ -53,7 +53,9 @@ export const candlesQuery = z
     symbols: symbolsParam.optional(),
     strict: booleanParam.default(false).openapi({ description: '409 instead of an answer that lacks candles' }),
     includeOpen: booleanParam.default(false).openapi({
-      description: 'Adds the unfinished candle (`closed: false`), beyond `limit`, where the answer reaches the present',
+      description:
+        'Adds what is not final (`closed: false`), beyond `limit`, where the answer reaches the present: the open candle, ' +
+        'and while it settles the one before',
     }),
     source: z
       .string()

@@ -11,8 +11,8 @@ export interface CandlesPage {
   readonly source: string
   readonly derived: boolean
   readonly answer: CandleAnswer
-  /** Only where it was asked for. */
-  readonly open: Candle | null | undefined
+  /** The unfinished candles, ascending; only where they were asked for. */
+  readonly open: readonly Candle[] | undefined
   readonly isDescending: boolean
   readonly nextCursor: string | null
   readonly nextUrl: string | null
@@ -81,10 +81,10 @@ function toArray(line: CandleLine): string {
   return `[${openTime},${open},${high},${low},${close},${volume}]`
 }
 
-/** Every candle in the asked order, the open one at the new end. */
+/** Every candle in the asked order, the unfinished ones at the new end. */
 function rowsOf({ answer, open, isDescending }: CandlesPage, render: (line: CandleLine, isClosed: boolean) => string) {
   const rows = answer.lines.map((line) => render(line, true))
-  if (open) rows.push(render(formatCandleLine(open), false))
+  for (const candle of open ?? []) rows.push(render(formatCandleLine(candle), false))
   return isDescending ? rows.reverse() : rows
 }
 
