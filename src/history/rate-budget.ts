@@ -4,14 +4,22 @@ import type { RateLimit } from '../exchanges/connector.ts'
 export const lanes = ['snapshot', 'tail', 'repair', 'backfill'] as const
 export type Lane = (typeof lanes)[number]
 
-/** Shares of the budget that are kept for a lane against the less urgent ones. */
+/** The most of the budget that is kept for a lane against the less urgent ones. */
 const KEPT_SHARE = { snapshot: 0.3, tail: 0.2, repair: 0, backfill: 0 } as const satisfies Record<Lane, number>
 
 /**
- * A lane that has asked for nothing for so many windows lends its share: keeping it would only leave the allowance
- * unused. It has it back with its first request, within one window.
+ * A lane keeps no more of its share than twice what it has spent in the busiest of so many windows: on a limit that
+ * counts by the minute, the rest would go unused in every one. A lane that has been made to wait keeps all of it, so
+ * that it has what it needs within one window.
  */
-const IDLE_WINDOWS = 5
+const REMEMBERED_WINDOWS = 5
+const HEADROOM = 2
+
+/** What a lane has needed in one window, by number since 1970: the weight it spent, `Infinity` where it had to wait. */
+interface Need {
+  readonly window: number
+  readonly weight: number
+}
 
 interface Spending {
   readonly at: number
@@ -30,7 +38,7 @@ export class RateBudget {
   readonly allowance: number
   #spendings: Spending[] = []
   #used = 0
-  readonly #lastAsked = new Map<Lane, number>()
+  readonly #needs = new Map<Lane, readonly Need[]>()
 
   constructor(limit: RateLimit, share: number) {
     this.name = limit.name
@@ -50,14 +58,15 @@ export class RateBudget {
    */
   take(lane: Lane, weight: number, now: number): number {
     this.#forget(now)
-    this.#lastAsked.set(lane, now)
     const available = this.allowance - this.#keptFor(lane, now)
     const isTooHeavy = weight > this.allowance && this.#spendings.length === 0
     if (this.#used + weight <= available || isTooHeavy) {
       this.#spendings.push({ at: now, lane, weight })
       this.#used += weight
+      this.#remember(lane, weight, now)
       return 0
     }
+    this.#remember(lane, Number.POSITIVE_INFINITY, now)
     let excess = this.#used + weight - available
     for (const spending of this.#spendings) {
       excess -= spending.weight
@@ -66,16 +75,36 @@ export class RateBudget {
     return this.windowMs
   }
 
-  /** What more urgent lanes that are awake have kept for them and not yet spent. */
+  /** What more urgent lanes have kept for them and not yet spent. */
   #keptFor(lane: Lane, now: number): number {
     let kept = 0
     for (const urgent of lanes) {
       if (urgent === lane) break
-      const lastAsked = this.#lastAsked.get(urgent)
-      if (lastAsked === undefined || now - lastAsked > IDLE_WINDOWS * this.windowMs) continue
-      kept += Math.max(0, KEPT_SHARE[urgent] * this.allowance - this.#usedBy(urgent))
+      const share = Math.min(KEPT_SHARE[urgent] * this.allowance, HEADROOM * this.#busiestWindow(urgent, now))
+      if (share > 0) kept += Math.max(0, share - this.#usedBy(urgent))
     }
     return kept
+  }
+
+  #busiestWindow(lane: Lane, now: number): number {
+    const oldest = this.#windowOf(now) - REMEMBERED_WINDOWS
+    return (this.#needs.get(lane) ?? []).reduce(
+      (most, need) => (need.window < oldest ? most : Math.max(most, need.weight)),
+      0,
+    )
+  }
+
+  #remember(lane: Lane, weight: number, now: number): void {
+    const window = this.#windowOf(now)
+    const earlier = (this.#needs.get(lane) ?? []).filter((need) => need.window >= window - REMEMBERED_WINDOWS)
+    const last = earlier.at(-1)
+    if (last?.window === window) earlier[earlier.length - 1] = { window, weight: last.weight + weight }
+    else earlier.push({ window, weight })
+    this.#needs.set(lane, earlier)
+  }
+
+  #windowOf(now: number): number {
+    return Math.floor(now / this.windowMs)
   }
 
   #usedBy(lane: Lane): number {

@@ -1,4 +1,4 @@
-import { and, eq, inArray, isNotNull, isNull, or } from 'drizzle-orm'
+import { and, eq, inArray, isNotNull, isNull, or, sql } from 'drizzle-orm'
 import { drizzle } from 'drizzle-orm/d1'
 import { decimal } from '../domain/decimal.ts'
 import type { Instrument, InstrumentKind, RejectedRecord } from '../domain/instrument.ts'
@@ -36,11 +36,14 @@ export class LoaderStore {
     const wanted = db
       .select({ id: series.id })
       .from(series)
-      .innerJoin(instruments, eq(instruments.id, series.instrumentId))
       .where(
         and(
-          eq(instruments.exchange, this.#lease.exchange),
           eq(series.source, 'exchange'),
+          // Looked up for each series, of which there are few: a join would go through all instruments of the exchange.
+          eq(
+            sql`(SELECT ${instruments.exchange} FROM ${instruments} WHERE ${instruments.id} = ${series.instrumentId})`,
+            this.#lease.exchange,
+          ),
           or(
             isNotNull(series.recordedFrom),
             inArray(series.id, db.select({ id: backfillWindows.seriesId }).from(backfillWindows).where(unfinished)),

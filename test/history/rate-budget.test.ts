@@ -43,26 +43,35 @@ describe('RateBudget', () => {
     for (let n = 0; n < 100; n++) expect(budget.take('backfill', 1, n)).toBe(0)
   })
 
-  it('keeps 30 % for snapshots and 20 % for the tail while they are about', () => {
+  const spend = (budget: RateBudget, lane: Lane, now: number) => {
+    let spent = 0
+    while (budget.take(lane, 1, now) === 0) spent += 1
+    return spent
+  }
+
+  it('keeps 30 % for snapshots and 20 % for the tail where these have had to wait', () => {
     const budget = new RateBudget(LIMIT, 1)
-    const spend = (lane: Lane, now: number) => {
-      let spent = 0
-      while (budget.take(lane, 1, now) === 0) spent += 1
-      return spent
-    }
-    expect(budget.take('snapshot', 1, 0)).toBe(0)
-    expect(budget.take('tail', 1, 0)).toBe(0)
-    expect(spend('backfill', 10)).toBe(50)
-    expect(spend('repair', 20)).toBe(0)
-    expect(spend('tail', 30)).toBe(19)
-    expect(spend('snapshot', 40)).toBe(29)
+    expect(spend(budget, 'backfill', 0)).toBe(100)
+    expect(budget.take('snapshot', 1, 10)).toBe(990)
+    expect(budget.take('tail', 1, 10)).toBe(990)
+    expect(spend(budget, 'backfill', 1_010)).toBe(50)
+    expect(spend(budget, 'repair', 1_020)).toBe(0)
+    expect(spend(budget, 'tail', 1_030)).toBe(20)
+    expect(spend(budget, 'snapshot', 1_040)).toBe(30)
+  })
+
+  it('keeps twice what a lane has lately spent in a window, where it had to wait for nothing', () => {
+    const budget = new RateBudget(LIMIT, 1)
+    expect(budget.take('tail', 4, 500)).toBe(0)
+    expect(spend(budget, 'backfill', 1_600)).toBe(92)
+    expect(budget.take('tail', 8, 1_700)).toBe(0)
   })
 
   it('lends the share of a lane that has been idle for five windows', () => {
     const budget = new RateBudget(LIMIT, 1)
-    budget.take('snapshot', 1, 0)
-    expect(budget.take('backfill', 90, 4_900)).toBeGreaterThan(0)
-    expect(budget.take('backfill', 90, 5_001)).toBe(0)
+    budget.take('snapshot', 10, 0)
+    expect(budget.take('backfill', 90, 5_999)).toBeGreaterThan(0)
+    expect(budget.take('backfill', 90, 6_000)).toBe(0)
   })
 
   it('lets a request through alone that is heavier than all of it', () => {
