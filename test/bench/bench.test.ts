@@ -1,0 +1,107 @@
+import { execFile } from 'node:child_process'
+import { createServer } from 'node:http'
+import { fileURLToPath } from 'node:url'
+import { describe, expect, it } from 'vitest'
+import { parseBenchArguments } from './arguments.ts'
+import { Connection, isWhole } from './http-client.ts'
+import { formatJson, formatRow } from './report.ts'
+import { median, percentile, randomOf } from './statistics.ts'
+
+describe('the arguments', () => {
+  it('run everything as a table, unless they say otherwise', () => {
+    expect(parseBenchArguments([])).toEqual({ names: ['load', 'query'], json: false })
+    expect(parseBenchArguments(['query', '--json'])).toEqual({ names: ['query'], json: true })
+    expect(parseBenchArguments(['--json', 'query', 'load', 'query'])).toEqual({ names: ['query', 'load'], json: true })
+  })
+
+  it('are refused with the usage where one is unknown', async () => {
+    expect(() => parseBenchArguments(['loads'])).toThrow('"loads"')
+    const main = fileURLToPath(new URL('./main.ts', import.meta.url).href)
+    const [status, complaint] = await new Promise<[unknown, string]>((resolve) => {
+      execFile(process.execPath, [main, 'loads'], (error, _, stderr) => resolve([error?.code, stderr]))
+    })
+    expect(status).toBe(2)
+    expect(complaint).toContain('usage: npm run bench [-- load|query] [--json]')
+  })
+})
+
+describe('the report', () => {
+  const measurement = { bench: 'load', case: 'unlimited binance', value: 54_321.987, unit: 'candles/s' } as const
+
+  it('is one JSON object with the ratio of ours by theirs', () => {
+    expect(JSON.parse(formatJson({ ...measurement, against: { name: 'raw insert', value: 100_000 } }))).toEqual({
+      bench: 'load',
+      case: 'unlimited binance',
+      value: 54_320,
+      unit: 'candles/s',
+      against: '100000 candles/s, raw insert',
+      ratio: 0.5432,
+    })
+    expect(JSON.parse(formatJson({ ...measurement, against: null }))).toMatchObject({ against: null, ratio: null })
+  })
+
+  it('is a line of a table', () => {
+    const row = formatRow({ ...measurement, against: { name: 'raw insert', value: 100_000 } })
+    expect(row.split(/ {2,}/)).toEqual([
+      'load',
+      'unlimited binance',
+      '54,320 candles/s',
+      '0.5432 x',
+      '100,000 (raw insert)',
+    ])
+    expect(formatRow({ ...measurement, against: null })).not.toContain('x')
+  })
+})
+
+describe('the statistics', () => {
+  it('take the nearest rank, whatever the order', () => {
+    const values = Array.from({ length: 200 }, (_, index) => 200 - index)
+    expect(percentile(values, 0.5)).toBe(100)
+    expect(percentile(values, 0.99)).toBe(198)
+    expect(percentile([7], 0.01)).toBe(7)
+    expect(median([10, 9, 100])).toBe(10)
+    expect(() => median([])).toThrow(RangeError)
+  })
+
+  it('draw the same numbers for the same seed, evenly', () => {
+    const [one, same, other] = [randomOf(1), randomOf(1), randomOf(2)]
+    const drawn = Array.from({ length: 1_000 }, one)
+    expect(Array.from({ length: 1_000 }, same)).toEqual(drawn)
+    expect(other()).not.toBe(drawn[0])
+    for (let tenth = 0; tenth < 10; tenth++) {
+      expect(drawn.filter((value) => Math.floor(value * 10) === tenth).length).toBeGreaterThan(60)
+    }
+  })
+})
+
+describe('the client', () => {
+  it('knows a whole answer by its length or its last chunk', () => {
+    const sized = 'HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello'
+    expect(isWhole(Buffer.from(sized))).toBe(true)
+    expect(isWhole(Buffer.from(sized.slice(0, -1)))).toBe(false)
+    const chunked = 'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n'
+    expect(isWhole(Buffer.from(chunked))).toBe(true)
+    expect(isWhole(Buffer.from(chunked.slice(0, -5)))).toBe(false)
+    expect(isWhole(Buffer.from('HTTP/1.1 200 OK\r\nContent-Le'))).toBe(false)
+  })
+
+  it('asks again and again over one connection', async () => {
+    const ports = new Set<number | undefined>()
+    const server = createServer((request, response) => {
+      ports.add(request.socket.remotePort)
+      response.statusCode = request.url === '/missing' ? 404 : 200
+      response.write('a'.repeat(200_000))
+      response.end()
+    })
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', () => resolve()))
+    const address = server.address()
+    const port = typeof address === 'object' ? address?.port : undefined
+    const connection = await Connection.open(new URL(`http://127.0.0.1:${port}`))
+    expect([await connection.get('/a'), await connection.get('/missing'), await connection.get('/b')]).toEqual([
+      200, 404, 200,
+    ])
+    expect(ports.size).toBe(1)
+    connection.close()
+    server.close()
+  })
+})
