@@ -18,13 +18,13 @@ describe('Catalog', () => {
     let now = 0
     const catalog = new Catalog(storesOf(env), { now: () => now, at: (time) => time, realMs: (ms) => ms })
     const intervalsOf = async () =>
-      (await catalog.find('okx', symbol('A1-USDT')))?.series.map(({ interval }) => interval)
+      (await catalog.find('okx', symbol('A1-USDT')))?.series.map(({ interval }) => interval).sort()
     expect(await intervalsOf()).toEqual(['1m'])
     await env.DB.prepare("INSERT INTO series (instrument_id, interval, source) VALUES (1, '1d', 'exchange')").run()
     now = 29_999
     expect(await intervalsOf()).toEqual(['1m'])
     now = 30_000
-    expect(await intervalsOf()).toEqual(['1m', '1d'])
+    expect(await intervalsOf()).toEqual(['1d', '1m'])
     await env.DB.prepare("DELETE FROM series WHERE interval = '1d'").run()
     catalog.clear()
     expect(await intervalsOf()).toEqual(['1m'])
