@@ -45,6 +45,8 @@ export async function measureUnlimited(report: Report): Promise<UnlimitedRates> 
     const against = { name: 'raw json_each insert', value: perSecond(candles, median(theirs)) }
     report({ case: 'unlimited binance', value, unit, against })
     report({ case: 'ccxt binance', value, unit, against: await measureCcxt(system, candles) })
+    // Finds where each series begins, as the first round has done on Binance.
+    await load(system, 'bybit', pastDays(1))
     await forgetCandles(system)
     const elapsedMs = await load(system, 'bybit', pastDays(BYBIT_DAYS))
     const bybit = perSecond(await countCandles(system), elapsedMs)
