@@ -1,7 +1,6 @@
 import { DurableObject } from 'cloudflare:workers'
 import { createDeps, loaderName } from '../src/deps.ts'
 import { AppError } from '../src/domain/errors.ts'
-import { instrumentKinds } from '../src/domain/instrument.ts'
 import type { Interval } from '../src/domain/interval.ts'
 import { connectorFor } from '../src/exchanges/registry.ts'
 import type { HostHealth } from '../src/history/host.ts'
@@ -15,6 +14,11 @@ import { claimLease } from '../src/store/leases.ts'
 import { LoaderStore } from '../src/store/loader-store.ts'
 
 const ROLE = 'loader'
+/** Under which the health of each host is kept. */
+const HOST = 'host:'
+/** Whoever asks for open candles within this time gets the same answer: readers must not use up the budget. */
+const OPEN_CANDLES_MS = 1_000
+const MAX_OPEN_CANDLES = 1_000
 /** Where a run failed for a reason that is not an exchange's (D1 is down), the next comes after this. */
 const RETRY_MS = 5_000
 
@@ -26,6 +30,7 @@ export class ExchangeLoader extends DurableObject<Env> {
   readonly #app = createDeps(this.env)
   #loader: Promise<LoaderDeps & { readonly store: LoaderStore }> | undefined
   #pokedAs: string | undefined
+  readonly #openCandles = new Map<string, { readonly at: number; readonly answer: Promise<OpenCandles> }>()
   #lastRunAt: number | null = null
   #lastError: string | null = null
 
@@ -45,7 +50,6 @@ export class ExchangeLoader extends DurableObject<Env> {
       this.#lastError = null
     } catch (error) {
       console.error('loader run failed', { exchange, error: String(error) })
-      this.#loader = undefined
       if (error instanceof AppError && error.code === 'stale_lease') return this.#resign()
       this.#lastError = error instanceof AppError ? error.detail : 'the database did not answer'
       await this.#runAt(this.#app.clock.now() + RETRY_MS)
@@ -74,6 +78,17 @@ export class ExchangeLoader extends DurableObject<Env> {
 
   /** The candles of the slots that are not closed yet, as the exchange has them now. */
   async readOpenCandles(exchange: string, instrumentId: number, interval: Interval): Promise<OpenCandles> {
+    const key = `${instrumentId}:${interval}`
+    const now = this.#app.clock.now()
+    const recent = this.#openCandles.get(key)
+    if (recent !== undefined && now - recent.at < OPEN_CANDLES_MS) return recent.answer
+    if (this.#openCandles.size > MAX_OPEN_CANDLES) this.#openCandles.clear()
+    const answer = this.#readOpenCandles(exchange, instrumentId, interval)
+    this.#openCandles.set(key, { at: now, answer })
+    return answer
+  }
+
+  async #readOpenCandles(exchange: string, instrumentId: number, interval: Interval): Promise<OpenCandles> {
     const deps = await this.#deps(exchange)
     const instrument = await deps.store.readInstrument(instrumentId)
     if (instrument === undefined) return { ok: false, code: 'unknown_instrument', detail: 'no such instrument' }
@@ -84,9 +99,10 @@ export class ExchangeLoader extends DurableObject<Env> {
   async #run(exchange: string): Promise<number> {
     const deps = await this.#deps(exchange)
     this.#lastRunAt = deps.clock.now()
-    const memo = await keepHouse(deps, await this.#memo(), this.#lastRunAt + RUN_MS)
+    const deadline = this.#lastRunAt + RUN_MS
+    const memo = await keepHouse(deps, await this.#memo(), deadline)
     await this.ctx.storage.put('memo', memo)
-    return Math.min(await runLoader(deps), housekeepingDueAt(memo))
+    return Math.min(await runLoader(deps, deadline), housekeepingDueAt(memo))
   }
 
   /** The exchange that this object serves; `undefined`, and no alarm any more, where the configuration has moved it. */
@@ -115,7 +131,10 @@ export class ExchangeLoader extends DurableObject<Env> {
   }
 
   #deps(exchange: string): Promise<LoaderDeps & { readonly store: LoaderStore }> {
-    this.#loader ??= this.#createDeps(exchange)
+    this.#loader ??= this.#createDeps(exchange).catch((error: unknown) => {
+      this.#loader = undefined
+      throw error
+    })
     return this.#loader
   }
 
@@ -124,23 +143,21 @@ export class ExchangeLoader extends DurableObject<Env> {
     if (connector === undefined) throw new AppError('unknown_exchange', `there is no exchange ${exchange}`)
     const { clock, config, stores, newId } = this.#app
     const { storage } = this.ctx
+    const known = await storage.list<HostHealth>({ prefix: HOST })
     const http = new ExchangeHttp({
       connector,
       baseUrl: config.hosts[exchange] ?? {},
       budgetShare: config.rateBudgetShare,
       clock,
       random: Math.random,
-      onHostHealth: (kind, health) => storage.put(`host:${kind}`, health),
+      known: new Map([...known].map(([key, health]) => [key.slice(HOST.length), health])),
+      onHostHealth: (host, health) => storage.put(HOST + host, health),
     })
-    for (const kind of instrumentKinds) {
-      const health = await storage.get<HostHealth>(`host:${kind}`)
-      if (health !== undefined) http.restore(kind, health)
-    }
     const db = stores.storeFor(exchange)
     let lease = await storage.get<Lease>('lease')
     if (lease === undefined) {
       lease = await claimLease(db, exchange, ROLE)
-      await storage.put({ lease, memo: { ...NEW_MEMO, seeded: lease.generation > 1 } })
+      await storage.put({ lease, memo: NEW_MEMO })
     }
     return { connector, http, store: new LoaderStore(db, lease, newId), clock }
   }

@@ -39,7 +39,8 @@ export function parseConfig(settings: Settings): Config {
     regions: parseSetting('LOADER_REGIONS', regions, parseJson(settings.LOADER_REGIONS)),
     rateBudgetShare: parseSetting('RATE_BUDGET_SHARE', share, settings.RATE_BUDGET_SHARE),
     edgeCache: parseSetting('EDGE_CACHE', z.enum(['on', 'off']), settings.EDGE_CACHE) === 'on',
-    adminToken: settings.ADMIN_TOKEN,
+    // An empty secret is none: it must not open what it was to guard.
+    adminToken: settings.ADMIN_TOKEN?.trim() || undefined,
     time: parseTime(settings),
   }
 }

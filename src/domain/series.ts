@@ -31,6 +31,8 @@ export interface SeriesState {
   readonly covered: readonly Window[]
   /** Slots asked for in vain, ascending. */
   readonly gaps: readonly GapState[]
+  /** Gaps that open before this (ms UTC) are not in `gaps`: nothing that is older is to be planned. */
+  readonly plannedFrom: number
 }
 
 export interface GapState {

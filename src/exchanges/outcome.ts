@@ -83,7 +83,10 @@ export function outcomeOfStatus(status: number, headers: Headers, body: string, 
   return rejected(String(status), message || shorten(page ? '' : body) || `status ${status}`)
 }
 
+/** Some limits are answered with the address that they hold for, which is nobody's business but ours. */
+const ADDRESS = /\b\d{1,3}(?:\.\d{1,3}){3}\b|\b(?:[\da-f]{1,4}:){2,7}:?(?:[\da-f]{1,4})?\b/gi
+
 /** Safe to log and to show. */
 export function shorten(text: string): string {
-  return text.replace(/\s+/g, ' ').trim().slice(0, 200)
+  return text.replace(ADDRESS, '(address)').replace(/\s+/g, ' ').trim().slice(0, 200)
 }

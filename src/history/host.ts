@@ -70,9 +70,14 @@ function blocked(
   jitter: number,
 ): HostHealth {
   const { first, most } = BACKOFF[state]
-  const delay = delayMs ?? Math.min(most, first * 2 ** Math.min(current.failures, 30))
+  // What was under way when the host was blocked may lengthen the block, never shorten it, and is no further failure.
+  const isBlocked = current.until !== null && current.until > now
+  const failures = isBlocked ? current.failures - 1 : current.failures
+  const delay = delayMs ?? Math.min(most, first * 2 ** Math.min(failures, 30))
+  const until = Math.ceil(now + delay * (1 + jitter / 5))
+  if (isBlocked && current.until >= until) return current
   const since = current.state === state && current.since !== null ? current.since : now
-  return { state, since, until: Math.ceil(now + delay * (1 + jitter / 5)), reason, failures: current.failures + 1 }
+  return { state, since, until, reason, failures: failures + 1 }
 }
 
 /**

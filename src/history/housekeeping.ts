@@ -13,7 +13,7 @@ const RETRY_MS = 15_000
 /** What a fresh deployment records, until it is told otherwise: five symbols from three days back. */
 export const DEFAULT_SYMBOLS = ['BTC-USDT', 'ETH-USDT', 'SOL-USDT', 'XRP-USDT', 'DOGE-USDT'] as const
 export const DEFAULT_INTERVALS = ['1m', '1h', '1d'] as const satisfies readonly Interval[]
-const DEFAULT_SPAN = 3 * DAY
+export const DEFAULT_PAST_MS = 3 * DAY
 
 /** When things that are done now and then were last done; ms UTC, kept in the object's storage. */
 export interface LoaderMemo {
@@ -42,7 +42,7 @@ export async function keepHouse(deps: LoaderDeps, memo: LoaderMemo, deadline: nu
     if (await refreshInstruments(deps, now, deadline)) instrumentsRefreshedAt = now
   }
   if (!seeded && instrumentsRefreshedAt !== null) {
-    await store.recordDefaults(DEFAULT_SYMBOLS, DEFAULT_INTERVALS, floorToInterval(now, '1m') - DEFAULT_SPAN)
+    await store.recordDefaults(DEFAULT_SYMBOLS, DEFAULT_INTERVALS, floorToInterval(now, '1m') - DEFAULT_PAST_MS)
     seeded = true
   }
   if (now - rolledUpAt >= ROLL_UP_MS) {

@@ -21,8 +21,10 @@ export interface HttpOptions {
   readonly clock: Clock
   /** In [0, 1). */
   readonly random: () => number
+  /** What an earlier instance had learned, by host: a ban outlives an eviction. */
+  readonly known: ReadonlyMap<string, HostHealth>
   /** Called when a host's health changes, so that it can be kept. */
-  readonly onHostHealth: (kind: InstrumentKind, health: HostHealth) => void
+  readonly onHostHealth: (host: string, health: HostHealth) => void
 }
 
 /** What came of one request. Only `answer` carries data; none of the others is an error of ours. */
@@ -32,6 +34,12 @@ export type Sent<T> =
   | { readonly kind: 'deferred'; readonly until: number }
   | { readonly kind: 'rejected'; readonly reason: string; readonly unknownInstrument: boolean }
   | { readonly kind: 'failed'; readonly reason: string }
+
+interface RawAnswer {
+  readonly status: number
+  readonly headers: Headers
+  readonly body: string
+}
 
 interface Host {
   readonly name: string
@@ -57,16 +65,25 @@ export class ExchangeHttp {
     const host = this.#host(call.kind)
     const turn = await this.#turn(host, call, lane, deadline)
     if (turn !== undefined) return { kind: 'deferred', until: turn }
-    host.requests += 1
-    const response = await this.#fetch(this.#url(call.kind) + call.path)
+    await this.#connection()
+    let response: RawAnswer | undefined
+    try {
+      // The host may have been blocked while this waited for a connection.
+      const { until } = host.health
+      if (until !== null && until > this.#options.clock.now()) return { kind: 'deferred', until }
+      host.requests += 1
+      response = await this.#fetch(this.#url(call.kind) + call.path)
+    } finally {
+      this.#release()
+    }
     if (response === undefined) {
-      this.#settle(call.kind, host, { kind: 'unavailable', reason: 'no answer in time' })
+      this.#settle(host, { kind: 'unavailable', reason: 'no answer in time' })
       return { kind: 'failed', reason: 'no answer in time' }
     }
     const receivedAt = this.#options.clock.now()
     host.clock.observe(response.headers.get('date'), receivedAt)
     const outcome = this.#options.connector.rest.classify(response.status, response.headers, response.body)
-    this.#settle(call.kind, host, outcome)
+    this.#settle(host, outcome)
     if (outcome.kind === 'rejected') return outcome
     if (outcome.kind !== 'ok') return { kind: 'failed', reason: outcome.reason }
     try {
@@ -88,9 +105,9 @@ export class ExchangeHttp {
     return Math.max(this.#options.clock.now(), this.#host(kind).health.until ?? 0)
   }
 
-  /** Takes up what an earlier instance of the object had learned. */
-  restore(kind: InstrumentKind, health: HostHealth): void {
-    this.#host(kind).health = health
+  /** What is known of the host of a kind. */
+  health(kind: InstrumentKind): HostHealth {
+    return this.#host(kind).health
   }
 
   status(): HostStatus[] {
@@ -113,7 +130,13 @@ export class ExchangeHttp {
     const name = new URL(this.#url(kind)).host
     let host = this.#hosts.get(name)
     if (host === undefined) {
-      host = { name, health: HEALTHY, requests: 0, clock: new ExchangeClock(), budgets: new Map() }
+      host = {
+        name,
+        health: this.#options.known.get(name) ?? HEALTHY,
+        requests: 0,
+        clock: new ExchangeClock(),
+        budgets: new Map(),
+      }
       this.#hosts.set(name, host)
     }
     return host
@@ -151,29 +174,34 @@ export class ExchangeHttp {
     return budget
   }
 
-  async #fetch(url: string): Promise<{ status: number; headers: Headers; body: string } | undefined> {
+  async #fetch(url: string): Promise<RawAnswer | undefined> {
     const { clock, connector } = this.#options
     const timeoutMs = Math.max(MIN_REAL_TIMEOUT_MS, clock.realMs(TIMEOUT_MS))
-    if (this.#fetching >= CONCURRENT_FETCHES) await new Promise<void>((resolve) => this.#waiting.push(resolve))
-    else this.#fetching += 1
     try {
       const response = await fetch(url, { headers: connector.rest.headers, signal: AbortSignal.timeout(timeoutMs) })
       return { status: response.status, headers: response.headers, body: await response.text() }
     } catch (error) {
       console.warn('exchange did not answer', { exchange: connector.exchange, url, error: String(error) })
       return undefined
-    } finally {
-      // A connection that becomes free is handed on; only where nobody waits is there one less.
-      const next = this.#waiting.shift()
-      if (next === undefined) this.#fetching -= 1
-      else next()
     }
   }
 
-  #settle(kind: InstrumentKind, host: Host, outcome: Parameters<typeof nextHostHealth>[1]): void {
+  async #connection(): Promise<void> {
+    if (this.#fetching >= CONCURRENT_FETCHES) await new Promise<void>((resolve) => this.#waiting.push(resolve))
+    else this.#fetching += 1
+  }
+
+  /** A connection that becomes free is handed on; only where nobody waits is there one less. */
+  #release(): void {
+    const next = this.#waiting.shift()
+    if (next === undefined) this.#fetching -= 1
+    else next()
+  }
+
+  #settle(host: Host, outcome: Parameters<typeof nextHostHealth>[1]): void {
     const health = nextHostHealth(host.health, outcome, this.#options.clock.now(), this.#options.random())
     if (health === host.health) return
     host.health = health
-    this.#options.onHostHealth(kind, health)
+    this.#options.onHostHealth(host.name, health)
   }
 }

@@ -1,6 +1,6 @@
 import { type Candle, checkCandles } from '../domain/candle.ts'
-import { floorToInterval, type Interval, slotsIn, type Window } from '../domain/interval.ts'
-import type { Chunk } from '../domain/series.ts'
+import { countSlots, floorToInterval, slotsIn, type Window } from '../domain/interval.ts'
+import type { Chunk, SeriesState } from '../domain/series.ts'
 import type { CandlePage } from '../exchanges/connector.ts'
 import { closedTo, type Page, VERIFY_AFTER_MS } from './plan.ts'
 
@@ -22,7 +22,7 @@ export function judgePage(page: Page, answer: CandlePage, readAt: number, settle
     interval,
     window,
     candles: checked.candles,
-    absent: absentSlots({ start, end: Math.min(window.end, closed) }, interval, checked.candles, bad),
+    absent: absentSlots({ start, end: Math.min(window.end, closed) }, series, checked.candles, bad),
     bad,
     readAt,
     verifiedTo: Math.min(closed, floorToInterval(readAt - VERIFY_AFTER_MS, interval)),
@@ -30,19 +30,23 @@ export function judgePage(page: Page, answer: CandlePage, readAt: number, settle
 }
 
 /**
- * The slots that an answer lacks. Absence is evidence only between two candles of the answer, or where every other
- * slot is there: an answer that is merely short (cut off at either end) proves nothing.
+ * The slots that an answer lacks. Absence is evidence only between two candles of the answer (before one, where there
+ * can be none earlier: some are listed before they trade), or where every other slot is there: an answer that is merely short (cut off at either end) proves nothing.
  */
 function absentSlots(
   window: Window,
-  interval: Interval,
+  { interval, firstCandleTime }: SeriesState,
   candles: readonly Candle[],
   bad: CandlePage['bad'],
 ): Chunk['absent'] {
+  // Nearly every page of the past: so many sound candles inside the window leave no slot for another.
+  const isInside = (candles[0]?.openTime ?? window.start) >= window.start
+  if (bad.length === 0 && isInside && candles.length === countSlots(window, interval)) return []
   const answered = new Set<number | null>(candles.map((candle) => candle.openTime))
   for (const { openTime } of bad) answered.add(openTime)
   const missing = [...slotsIn(window, interval)].filter((openTime) => !answered.has(openTime))
-  const first = candles[0]?.openTime ?? Number.POSITIVE_INFINITY
+  const reachesStart = firstCandleTime !== null && window.start <= firstCandleTime
+  const first = reachesStart ? Number.NEGATIVE_INFINITY : (candles[0]?.openTime ?? Number.POSITIVE_INFINITY)
   const last = candles.at(-1)?.openTime ?? Number.NEGATIVE_INFINITY
   const otherwiseComplete = missing.length === 1 && candles.length > 1
   return missing.map((openTime) => ({

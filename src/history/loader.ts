@@ -6,7 +6,7 @@ import { FINEST, type FoundCandle, findFirstCandle, findLastCandle, type SendCan
 import { CONCURRENT_FETCHES, type ExchangeHttp, type Sent } from './http.ts'
 import { judgePage } from './load-page.ts'
 import { byUrgency, finishedBackfills, nextDueAt, type Page, planSeries } from './plan.ts'
-import type { LoaderStore } from './ports.ts'
+import type { FinishedBackfills, LoaderStore } from './ports.ts'
 
 /** One run is short, so that the newest data waits behind no long one, and stays far below an alarm's limits. */
 export const RUN_MS = 20_000
@@ -28,10 +28,11 @@ export interface LoaderDeps {
  * run's time, its statements or the work are used up. All progress is in the database: a run that dies anywhere loses
  * nothing but its own time.
  *
+ * @param deadline our clock, ms UTC: nothing is begun after it
  * @returns when to run again (ms UTC, our clock)
  */
-export async function runLoader(deps: LoaderDeps): Promise<number> {
-  return new LoaderRun(deps).perform()
+export async function runLoader(deps: LoaderDeps, deadline: number): Promise<number> {
+  return new LoaderRun(deps, deadline).perform()
 }
 
 class LoaderRun {
@@ -42,9 +43,9 @@ class LoaderRun {
   readonly #failed = new Set<number>()
   #nextRun = Number.POSITIVE_INFINITY
 
-  constructor(deps: LoaderDeps) {
+  constructor(deps: LoaderDeps, deadline: number) {
     this.#deps = deps
-    this.#deadline = deps.clock.now() + RUN_MS
+    this.#deadline = deadline
     this.#statementsBefore = deps.store.statements
   }
 
@@ -54,15 +55,17 @@ class LoaderRun {
     const { settleMs, maxCandles } = connector.rest
     const known = await inParallel(states, (series) => this.#withBounds(series))
     const pages: Page[] = []
+    const finished: FinishedBackfills[] = []
     for (const series of known) {
       if (series === undefined) continue
       const { kind } = series.instrument
       const now = http.exchangeTime(kind)
-      const finished = finishedBackfills(series, now, settleMs)
-      if (finished.length > 0) await store.finishBackfills(series.id, finished, clock.now())
+      const backfillIds = finishedBackfills(series, now, settleMs)
+      if (backfillIds.length > 0) finished.push({ seriesId: series.id, backfillIds })
       pages.push(...planSeries(series, now, { settleMs, maxCandles: maxCandles[kind] }))
       this.#runAgainAt(clock.now() + Math.max(0, nextDueAt(series, now, settleMs) - now))
     }
+    if (finished.length > 0) await store.finishBackfills(finished, clock.now())
     pages.sort(byUrgency)
     await inParallel(pages, (page) => this.#load(page))
     return Math.max(this.#nextRun, clock.now())
@@ -94,6 +97,11 @@ class LoaderRun {
     const now = http.exchangeTime(instrument.kind)
     const send: SendCandles = (call) => http.send(call, 'repair', this.#deadline)
     let { firstCandleTime } = series
+    const isKnown = firstCandleTime !== null && (instrument.validTo === null || instrument.endFound)
+    if (!isKnown && !this.#hasTime()) {
+      this.#runAgainAt(this.#deps.clock.now())
+      return undefined
+    }
     if (firstCandleTime === null) {
       const first = await findFirstCandle(connector, instrument, interval, now, send)
       if (first.kind !== 'found') return this.#handleNotFound(series, first)
@@ -137,7 +145,7 @@ class LoaderRun {
       case 'deferred':
         return this.#runAgainAt(sent.until)
       case 'rejected':
-        return this.#fail(series, sent.reason, REJECTED_DELAY_MS)
+        return this.#fail(series, sent.reason, sent.unknownInstrument ? REJECTED_DELAY_MS : FAILURE_DELAY.most)
       case 'failed': {
         const delayMs = FAILURE_DELAY.first * 2 ** Math.min(series.failures, 30)
         return this.#fail(series, sent.reason, Math.min(delayMs, FAILURE_DELAY.most))
@@ -154,16 +162,25 @@ class LoaderRun {
   }
 }
 
-/** Works through the items in order, a few at a time; results keep the order of the items. */
-async function inParallel<T, R>(items: readonly T[], work: (item: T) => Promise<R>): Promise<R[]> {
+/**
+ * Works through the items in order, a few at a time; results keep the order of the items. After an error nothing more
+ * is begun, and it is thrown once what was under way has ended: nothing goes on behind the next run's back.
+ */
+export async function inParallel<T, R>(items: readonly T[], work: (item: T) => Promise<R>): Promise<R[]> {
   const results: R[] = []
   let next = 0
   const worker = async () => {
-    for (let index = next++; index < items.length; index = next++) {
-      const item = items[index]
-      if (item !== undefined) results[index] = await work(item)
+    try {
+      for (let index = next++; index < items.length; index = next++) {
+        const item = items[index]
+        if (item !== undefined) results[index] = await work(item)
+      }
+    } catch (error) {
+      next = items.length
+      throw error
     }
   }
-  await Promise.all(Array.from({ length: CONCURRENT_FETCHES }, worker))
+  const ended = await Promise.allSettled(Array.from({ length: CONCURRENT_FETCHES }, worker))
+  for (const end of ended) if (end.status === 'rejected') throw end.reason
   return results
 }

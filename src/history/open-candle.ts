@@ -4,6 +4,7 @@ import type { Instrument } from '../domain/instrument.ts'
 import { floorToInterval, type Interval, nextOpenTime } from '../domain/interval.ts'
 import type { LoaderDeps } from './loader.ts'
 import { closedTo } from './plan.ts'
+import type { HostState } from './status.ts'
 
 /** A caller waits no longer for its turn in the budget. */
 const PATIENCE_MS = 2_000
@@ -11,7 +12,20 @@ const PATIENCE_MS = 2_000
 /** What the exchange has of the slots that are not closed yet, ascending: slots without a trade are left out. */
 export type OpenCandles =
   | { readonly ok: true; readonly candles: readonly Candle[] }
-  | { readonly ok: false; readonly code: ErrorCode; readonly detail: string }
+  | {
+      readonly ok: false
+      readonly code: ErrorCode
+      readonly detail: string
+      readonly retryAfterMs?: number | undefined
+    }
+
+const codes = {
+  ok: 'exchange_unavailable',
+  unavailable: 'exchange_unavailable',
+  'retry-after': 'rate_limited',
+  banned: 'rate_limited',
+  'geo-blocked': 'geo_blocked',
+} as const satisfies Record<HostState, ErrorCode>
 
 /**
  * The candles that are not final, straight from the exchange; never stored: that of the current slot and, while it
@@ -28,11 +42,17 @@ export async function readOpenCandles(
     end: nextOpenTime(floorToInterval(now, interval), interval),
   }
   const call = connector.rest.candles(instrument, interval, window, now)
-  const sent = await http.send(call, 'repair', clock.now() + PATIENCE_MS)
+  const sent = await http.send(call, 'backfill', clock.now() + PATIENCE_MS)
   if (sent.kind === 'answer') {
     const candles = sent.value.candles.filter(({ openTime }) => openTime >= window.start && openTime < window.end)
     return { ok: true, candles: candles.toSorted((a, b) => a.openTime - b.openTime) }
   }
-  const detail = sent.kind === 'deferred' ? 'the exchange may not be asked now' : sent.reason
-  return { ok: false, code: 'exchange_unavailable', detail }
+  const { state, until } = http.health(instrument.kind)
+  const retryAt = sent.kind === 'deferred' ? sent.until : until
+  return {
+    ok: false,
+    code: codes[state],
+    detail: sent.kind === 'deferred' ? 'the exchange may not be asked now' : sent.reason,
+    retryAfterMs: retryAt === null ? undefined : Math.max(0, retryAt - clock.now()),
+  }
 }

@@ -56,13 +56,13 @@ export function planSeries(series: SeriesState, exchangeTime: number, limits: Pl
   const open = missing.flatMap((window) => subtractRanges(window, waiting))
   const attempted = new Set(series.gaps.map((gap) => gap.openTime))
   const pages: Page[] = []
-  for (const run of open.reverse()) {
-    for (const window of pagesOf(run, series.interval, limits.maxCandles)) {
-      if (pages.length >= MAX_PAGES_PER_SERIES) return pages
-      pages.push({ series, ...laneOf(series, window, attempted, end, limits) })
-    }
+  for (const window of pagesOf(open.reverse(), series.interval, limits.maxCandles)) {
+    const page = { series, ...laneOf(series, window, attempted, end, limits) }
+    if (joinLast(pages, page, limits)) continue
+    if (pages.length === MAX_PAGES_PER_SERIES) break
+    pages.push(page)
   }
-  return [...mergePages(pages, limits), ...verifyPages(series, exchangeTime, end, limits)]
+  return [...pages, ...verifyPages(series, exchangeTime, end, limits)]
 }
 
 /** Whether nothing that a backfill asked for is missing any more. */
@@ -91,7 +91,8 @@ function isTrading(series: SeriesState): boolean {
 function missingWindows(series: SeriesState, end: number): Window[] {
   const wanted: Window[] = [...series.backfills]
   if (series.recordedFrom !== null) wanted.push({ start: series.recordedFrom, end })
-  return mergeWindows(wanted.map((window) => clip(series, window, end))).flatMap((window) =>
+  const planned = { start: ceilToInterval(Math.max(series.plannedFrom, 0), series.interval), end }
+  return mergeWindows(wanted.map((window) => intersectWindows(clip(series, window, end), planned))).flatMap((window) =>
     subtractRanges(window, series.covered),
   )
 }
@@ -113,12 +114,14 @@ function waitingSlots(series: SeriesState, exchangeTime: number): Window[] {
   return mergeWindows(slots.map(({ openTime }) => ({ start: openTime, end: nextOpenTime(openTime, series.interval) })))
 }
 
-/** Pages of a run, from its newest end. */
-function* pagesOf(run: Window, interval: Interval, maxCandles: number): Generator<Window> {
-  for (let end = run.end; end > run.start; ) {
-    const start = Math.max(run.start, shiftOpenTime(end, interval, -maxCandles))
-    yield { start, end }
-    end = start
+/** Pages of runs that come newest first, each from its newest end. */
+function* pagesOf(runs: readonly Window[], interval: Interval, maxCandles: number): Generator<Window> {
+  for (const run of runs) {
+    for (let end = run.end; end > run.start; ) {
+      const start = Math.max(run.start, shiftOpenTime(end, interval, -maxCandles))
+      yield { start, end }
+      end = start
+    }
   }
 }
 
@@ -152,33 +155,29 @@ function withNeighbours(series: SeriesState, window: Window, end: number, limits
 }
 
 /** Repair pages near each other become one, where it fits. Pages come newest first. */
-function mergePages(pages: readonly Page[], { maxCandles }: PlanLimits): Page[] {
-  const merged: Page[] = []
-  for (const page of pages) {
-    const last = merged.at(-1)
-    if (last !== undefined && last.lane === 'repair' && page.lane === 'repair') {
-      const window = { start: Math.min(last.window.start, page.window.start), end: last.window.end }
-      if (countSlots(window, page.series.interval) <= maxCandles) {
-        merged[merged.length - 1] = { ...last, window }
-        continue
-      }
-    }
-    merged.push(page)
-  }
-  return merged
+function joinLast(pages: Page[], page: Page, { maxCandles }: PlanLimits): boolean {
+  const last = pages.at(-1)
+  if (last?.lane !== 'repair' || page.lane !== 'repair') return false
+  const window = { start: Math.min(last.window.start, page.window.start), end: last.window.end }
+  if (countSlots(window, page.series.interval) > maxCandles) return false
+  pages[pages.length - 1] = { ...last, window }
+  return true
 }
 
-/** The candles that were read too soon after their close, once enough have gathered. */
+/** The candles that were read too soon after their close, once enough have gathered: only what is stored. */
 function verifyPages(series: SeriesState, exchangeTime: number, end: number, { maxCandles }: PlanLimits): Page[] {
   const { interval, verifiedTo, covered } = series
   if (verifiedTo === null) return []
   const to = Math.min(floorToInterval(exchangeTime - VERIFY_AFTER_MS, interval), end, covered.at(-1)?.end ?? 0)
   if (to - verifiedTo < Math.max(VERIFY_BATCH_MS, intervalLength(interval))) return []
   const pages: Page[] = []
-  for (let start = verifiedTo; start < to && pages.length < MAX_PAGES_PER_SERIES; ) {
-    const pageEnd = Math.min(to, shiftOpenTime(start, interval, maxCandles))
-    pages.push({ series, lane: 'repair', window: { start, end: pageEnd } })
-    start = pageEnd
+  for (const range of covered) {
+    const { start: from, end: until } = intersectWindows(range, { start: verifiedTo, end: to })
+    for (let start = from; start < until && pages.length < MAX_PAGES_PER_SERIES; ) {
+      const pageEnd = Math.min(until, shiftOpenTime(start, interval, maxCandles))
+      pages.push({ series, lane: 'repair', window: { start, end: pageEnd } })
+      start = pageEnd
+    }
   }
   return pages
 }

@@ -13,6 +13,7 @@ import { exchangesRouter } from './exchanges.ts'
 import { gapsRouter } from './gaps/route.ts'
 import { healthRouter } from './health.ts'
 import { instrumentsRouter } from './instruments.ts'
+import { securitySchemes } from './middleware/admin.ts'
 import { edgeCache } from './middleware/edge-cache.ts'
 import { allowedMethods } from './middleware/methods.ts'
 import { renderProblem } from './problem.ts'
@@ -41,7 +42,9 @@ export function createApp(): OpenAPIHono<AppEnv> {
   app.onError((error, c) => renderProblem(error, c.var.requestId))
   app.notFound((c) => refuseRoute(c, app))
   for (const router of routers) app.route('/', router)
-  app.openAPIRegistry.registerComponent('securitySchemes', 'token', { type: 'http', scheme: 'bearer' })
+  for (const [name, scheme] of Object.entries(securitySchemes)) {
+    app.openAPIRegistry.registerComponent('securitySchemes', name, scheme)
+  }
   app.doc31('/openapi.json', { openapi: '3.1.0', info: { title: 'zvt-crypto', version: '1', description } })
   app.get('/docs', (c) => c.html(docsPage))
   return app

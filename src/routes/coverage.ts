@@ -6,7 +6,8 @@ import { intersectWindows } from '../domain/window.ts'
 import { connectors } from '../exchanges/registry.ts'
 import { closedTo } from '../history/plan.ts'
 import type { CatalogEntry, SeriesKey } from '../store/catalog.ts'
-import { proveCoverage, readCoverage } from '../store/coverage.ts'
+import { readCoverage } from '../store/coverage.ts'
+import { proveCoverage } from '../store/coverage-proof.ts'
 import { type AppContext, createRouter } from './context.ts'
 import { cursorParam, nextPage } from './lists.ts'
 import {
@@ -54,8 +55,8 @@ const coverageSchema = z
     revision: z.int(),
     slots: z
       .object({ expected: z.int(), present: z.int(), empty: z.int(), missing: z.int(), outside: z.int() })
-      .openapi({ description: '`expected` is the sum of present, empty and missing' }),
-    ranges: z.array(range).openapi({ description: 'Present or empty, as maximal [from, to]' }),
+      .openapi({ description: '`expected` is the sum of present, empty and missing; what lies outside of the instrument’s life is in none of them' }),
+    ranges: z.array(range).openapi({ description: 'Present or empty while the instrument lives, as maximal [from, to]' }),
     proof: z
       .object({ equal: z.boolean(), ranges: z.int(), recounted: z.array(range) })
       .optional()
@@ -80,23 +81,21 @@ coverageRouter.openapi(route, async (c) => {
   const query = c.req.valid('query')
   const entry = await findInstrument(c, query.exchange, query.symbol)
   const series = storedSeries(entry, query.interval)
-  const body = await describe(c, entry, series, query)
+  const { body, version } = await describe(c, entry, series, query)
   if (!query.recount) return c.json(body, 200)
-  const { equal, recounted } = await proveCoverage(
-    c.var.deps.stores.storeFor(query.exchange),
-    series.id,
-    series.interval,
-  )
+  const store = c.var.deps.stores.storeFor(query.exchange)
+  const { equal, recounted } = await proveCoverage(store, series.id, series.interval, version)
   const listed = recounted.slice(0, MAX_RANGES).map(toPair)
   return c.json({ ...body, proof: { equal, ranges: recounted.length, recounted: listed } }, 200)
 })
 
+/** The answer without its proof, and the write that it takes in. */
 async function describe(
   c: AppContext,
   { instrument }: CatalogEntry,
   series: SeriesKey,
   query: z.infer<typeof coverageQuery>,
-): Promise<z.infer<typeof coverageSchema>> {
+): Promise<{ readonly body: z.infer<typeof coverageSchema>; readonly version: number }> {
   const { exchange, interval, limit, cursor } = query
   const closed = closedTo(c.var.deps.clock.now(), interval, connectors[exchange].rest.settleMs)
   const end = query.end === undefined ? closed : Math.min(ceilToInterval(query.end, interval), closed)
@@ -104,7 +103,7 @@ async function describe(
   const [from] = cursor?.key ?? []
   const coverage = await readCoverage(c.var.sessions.forExchange(exchange), {
     seriesId: series.id,
-    window,
+    window: { start: window.start, end: Math.min(end, lifeOf(null, instrument.validTo, interval).end) },
     listFrom: typeof from === 'number' ? from : 0,
     limit: limit + 1,
   })
@@ -116,9 +115,9 @@ async function describe(
     intersectWindows(asked, lifeOf(marks.firstCandleTime, instrument.validTo, interval)),
     interval,
   )
-  const missing = Math.max(0, expected - coveredSlots)
+  const missing = expected - coveredSlots
   const last = coverage.covered.length > limit ? coverage.covered[limit - 1] : undefined
-  return {
+  const body = {
     exchange,
     symbol: instrument.symbol,
     exchangeSymbol: instrument.exchangeSymbol,
@@ -138,6 +137,7 @@ async function describe(
     ranges: coverage.covered.slice(0, limit).map(toPair),
     ...nextPage(c.req.url, last === undefined ? null : { shard: 0, key: [last.end] }),
   }
+  return { body, version: marks.version }
 }
 
 /** @throws AppError `not_found`: derived intervals have no coverage of their own */

@@ -16,6 +16,7 @@ export const cursorParam = z
   })
   .openapi({ type: 'string', description: 'The `nextCursor` of the previous page' })
 
+/** The shape of a page of a list, whose members `item` describes. */
 export function listSchema<T extends z.ZodType>(item: T) {
   return z.object({
     data: z.array(item),

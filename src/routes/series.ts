@@ -1,7 +1,8 @@
 import { createRoute, z } from '@hono/zod-openapi'
 import { AppError, type FieldError } from '../domain/errors.ts'
-import { DAY, floorToInterval, type Interval, intervals } from '../domain/interval.ts'
+import { floorToInterval, type Interval, intervals } from '../domain/interval.ts'
 import { connectors, exchangeNames } from '../exchanges/registry.ts'
+import { DEFAULT_INTERVALS, DEFAULT_PAST_MS } from '../history/housekeeping.ts'
 import { readInstruments } from '../store/catalog.ts'
 import { readPage } from '../store/pages.ts'
 import { type RecordedSeries, readSeries, replaceRecorded, type SeriesSummary } from '../store/series.ts'
@@ -16,9 +17,6 @@ import { booleanParam, exchangeParam, intervalParam, limitParam, symbolParam } f
 import { pokeLoaders } from './poke.ts'
 import { jsonResponse, problemResponses } from './responses.ts'
 
-/** What is recorded of an instrument where the request does not say, and from how long ago. */
-const DEFAULT_INTERVALS = ['1m', '1h', '1d'] as const satisfies readonly Interval[]
-const DEFAULT_PAST_MS = 3 * DAY
 /** As many as one loader can keep within 90 s of the present on the slowest budget. */
 const MAX_REQUESTED = 2_000
 

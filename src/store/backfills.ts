@@ -22,6 +22,7 @@ export interface BackfillWindowRow {
   readonly interval: Interval
   readonly start: number
   readonly end: number
+  /** Present or empty while the instrument lives: when it was asked for, and now. */
   readonly coveredBefore: number
   readonly covered: number
   readonly gaps: number
@@ -38,10 +39,14 @@ export interface NewWindow extends Window {
   readonly interval: Interval
 }
 
-/** SQL for the slots of a series that are covered between two times. */
-const coveredSlots = (start: string, end: string) => `ifnull((
-  SELECT sum(${slotsSql(`max(c.start_time, ${start})`, `min(c.end_time, ${end})`, 's.interval')}) FROM coverage c
-  WHERE c.series_id = s.id AND c.end_time > ${start} AND c.start_time < ${end}), 0)`
+/** SQL for the slots of a series `s` of an instrument `i` that are covered between two times, while it lives. */
+function coveredSlots(start: string, end: string): string {
+  const from = `max(${start}, ifnull(s.first_candle_time, ${start}))`
+  const to = `min(${end}, ifnull(i.valid_to, ${end}))`
+  return `ifnull((
+  SELECT sum(${slotsSql(`max(c.start_time, ${from})`, `min(c.end_time, ${to})`, 's.interval')}) FROM coverage c
+  WHERE c.series_id = s.id AND c.end_time > ${from} AND c.start_time < ${to} AND ${from} < ${to}), 0)`
+}
 
 const INSERT_SERIES = `
 INSERT INTO series (instrument_id, interval, source)
@@ -52,7 +57,8 @@ const INSERT_WINDOWS = `
 INSERT INTO backfill_windows (backfill_id, series_id, start_time, end_time, covered_before)
 SELECT ?1, s.id, w.value->>2, w.value->>3, ${coveredSlots('w.value->>2', 'w.value->>3')}
 FROM json_each(?2) w
-JOIN series s ON s.instrument_id = w.value->>0 AND s.interval = w.value->>1 AND s.source = 'exchange'`
+JOIN series s ON s.instrument_id = w.value->>0 AND s.interval = w.value->>1 AND s.source = 'exchange'
+JOIN instruments i ON i.id = s.instrument_id`
 
 /** The statements that put a backfill's windows, and the series that they need, into one database. */
 export function insertWindowsStatements(
@@ -76,6 +82,7 @@ export function insertBackfillStatement(
 
 const COLUMNS = 'id, request, created_at AS createdAt, cancelled_at AS cancelledAt'
 
+/** One backfill as it was asked for; `undefined` where there is none with this id. */
 export async function readBackfill(main: Reader, id: string): Promise<BackfillRow | undefined> {
   const query = `SELECT ${COLUMNS} FROM backfills WHERE id = ?1`
   return (await main.prepare(query).bind(id).first<BackfillRow>()) ?? undefined

@@ -2,14 +2,14 @@ import { and, desc, eq, isNull, sql } from 'drizzle-orm'
 import { drizzle } from 'drizzle-orm/d1'
 import type { Clock } from '../domain/clock.ts'
 import type { SymbolQuery } from '../domain/instrument.ts'
-import { type Interval, isInterval } from '../domain/interval.ts'
+import { type Interval, isInterval, type Window } from '../domain/interval.ts'
 import type { StoredInstrument } from '../domain/series.ts'
 import { storedInstrument } from './loader-store.ts'
-import { instruments, series } from './schema.ts'
+import { coverage, instruments, series } from './schema.ts'
 import type { Reader } from './sessions.ts'
 import type { Stores } from './stores.ts'
 
-/** An instrument and which series of it there are. What changes with their data is not here: it is read with the data. */
+/** An instrument and which series of it there are. What answers say of their data is not here: it is read with the data. */
 export interface CatalogEntry {
   readonly instrument: StoredInstrument
   readonly series: readonly SeriesKey[]
@@ -19,6 +19,10 @@ export interface SeriesKey {
   readonly id: number
   readonly interval: Interval
   readonly source: string
+  readonly isRecorded: boolean
+  /** Where to look for candles in it: from the first slot that is covered, or recorded, to the last that was covered
+   *  lately; without end where it is recorded. May have holes; empty where there is nothing yet. */
+  readonly reach: Window
 }
 
 /** Instruments and the set of series change rarely; another isolate's change is seen after this at the latest. */
@@ -67,7 +71,7 @@ async function readEntry(db: D1Database, exchange: string, query: SymbolQuery): 
       ? eq(instruments.symbol, query.symbol)
       : and(eq(instruments.kind, query.kind), eq(sql`upper(${instruments.base} || ${instruments.quote})`, query.joined))
   const rows = await drizzle(db)
-    .select()
+    .select({ instruments, series, coveredFrom: COVERED_FROM, coveredTo: COVERED_TO })
     .from(instruments)
     .leftJoin(series, eq(series.instrumentId, instruments.id))
     .where(and(eq(instruments.exchange, exchange), isNamed))
@@ -77,9 +81,25 @@ async function readEntry(db: D1Database, exchange: string, query: SymbolQuery): 
   const keys: SeriesKey[] = []
   for (const row of rows) {
     if (row.series === null || row.instruments.id !== first.instruments.id || !isInterval(row.series.interval)) continue
-    keys.push({ id: row.series.id, interval: row.series.interval, source: row.series.source })
+    const { id, interval, source, recordedFrom } = row.series
+    keys.push({ id, interval, source, isRecorded: recordedFrom !== null, reach: reachOf(recordedFrom, row) })
   }
   return { instrument: storedInstrument(first.instruments), series: keys }
+}
+
+const COVERED_FROM = sql<number | null>`(SELECT min(start_time) FROM ${coverage} WHERE series_id = ${series.id})`
+const COVERED_TO = sql<
+  number | null
+>`(SELECT end_time FROM ${coverage} WHERE series_id = ${series.id} ORDER BY start_time DESC LIMIT 1)`
+
+interface CoveredRow {
+  readonly coveredFrom: number | null
+  readonly coveredTo: number | null
+}
+
+function reachOf(recordedFrom: number | null, { coveredFrom, coveredTo }: CoveredRow): Window {
+  if (recordedFrom === null) return { start: coveredFrom ?? 0, end: coveredTo ?? 0 }
+  return { start: Math.min(recordedFrom, coveredFrom ?? recordedFrom), end: Number.POSITIVE_INFINITY }
 }
 
 /** Many instruments of one exchange at once, in the order of the queries; `undefined` for an unknown name. */

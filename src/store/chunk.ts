@@ -103,7 +103,7 @@ function absenceStatements(db: D1Database, chunk: Chunk): D1PreparedStatement[] 
   })
   const absent = JSON.stringify(rows)
   return [
-    db.prepare(UPSERT_ABSENT).bind(seriesId, absent, readAt),
+    db.prepare(upsertAbsent(interval)).bind(seriesId, absent, readAt),
     db.prepare(INSERT_EMPTY_SLOTS).bind(seriesId, absent, readAt),
     db.prepare(DELETE_EMPTY_GAPS).bind(seriesId, window.start, window.end),
   ]
@@ -113,12 +113,15 @@ function absenceStatements(db: D1Database, chunk: Chunk): D1PreparedStatement[] 
 const RETRY_DELAY = `(${GAP_RETRY_MS} << min(gaps.attempts, ${GAP_RETRY_MAX_DOUBLINGS}))`
 
 /**
- * A slot whose absence was proven once is asked for again when a second proof can count; any other after its delay.
+ * A slot that is absent is asked for again after its delay: candles are published late. Once a second proof can count
+ * for it, that is what it waits for.
  */
-const UPSERT_ABSENT = `
+function upsertAbsent(interval: Interval): string {
+  const provableAt = `${closeTimeSql('gaps.open_time', interval)} + ${EMPTY_MIN_AGE_MS}`
+  return `
 INSERT INTO gaps (series_id, open_time, reason, first_seen, attempts, next_attempt_at, absent_since)
 SELECT ?1, value->>0, 'absent', ?3, 1,
-  CASE WHEN value->>1 THEN max(?3 + ${EMPTY_CONFIRMATION_MS}, value->>2) ELSE ?3 + ${GAP_RETRY_MS} END,
+  ?3 + CASE WHEN value->>1 AND value->>2 <= ?3 THEN ${EMPTY_CONFIRMATION_MS} ELSE ${GAP_RETRY_MS} END,
   CASE WHEN value->>1 THEN ?3 END
 FROM json_each(?2)
 WHERE NOT EXISTS (SELECT 1 FROM candles c WHERE c.series_id = ?1 AND c.open_time = value->>0)
@@ -126,8 +129,11 @@ AND NOT EXISTS (SELECT 1 FROM empty_slots e WHERE e.series_id = ?1 AND e.open_ti
 ON CONFLICT (series_id, open_time) DO UPDATE SET
   reason = 'absent', attempts = gaps.attempts + 1, last_error = NULL,
   absent_since = coalesce(gaps.absent_since, excluded.absent_since),
-  next_attempt_at = CASE WHEN excluded.absent_since IS NULL THEN ?3 + ${RETRY_DELAY}
-    ELSE max(excluded.next_attempt_at - ?3 + coalesce(gaps.absent_since, ?3), ?3 + ${GAP_RETRY_MS}) END`
+  next_attempt_at = CASE
+    WHEN excluded.absent_since IS NULL THEN ?3 + ${RETRY_DELAY}
+    WHEN ${provableAt} > ?3 THEN min(?3 + ${RETRY_DELAY}, max(?3 + ${GAP_RETRY_MS}, ${provableAt}))
+    ELSE max(?3 + ${GAP_RETRY_MS}, coalesce(gaps.absent_since, ?3) + ${EMPTY_CONFIRMATION_MS}) END`
+}
 
 const INSERT_EMPTY_SLOTS = `
 INSERT INTO empty_slots (series_id, open_time, confirmed_at)
@@ -210,15 +216,16 @@ const DELETE_REPLACED_COVERAGE = `
 DELETE FROM coverage WHERE series_id = ?1 AND start_time <= ?3 AND end_time >= ?2 AND written_by <> ?4`
 
 /**
- * `verified_to` moves only where this chunk starts at or before it, so that everything below it has been read late
- * enough. The first chunk of a series sets it.
+ * `verified_to` moves only where nothing is stored between it and this chunk, so that everything below it has been read
+ * late enough. The first chunk of a series sets it.
  */
 const UPDATE_SERIES = `
 UPDATE series SET version = version + 1, failures = 0, next_attempt_at = 0, last_error = NULL,
   verified_to = CASE
     WHEN verified_to IS NULL THEN ?4
-    WHEN ?2 <= verified_to THEN max(verified_to, min(?3, ?4))
-    ELSE verified_to END
+    WHEN ?2 > verified_to AND EXISTS (
+      SELECT 1 FROM candles WHERE series_id = ?1 AND open_time >= verified_to AND open_time < ?2) THEN verified_to
+    ELSE max(verified_to, min(?3, ?4)) END
 WHERE id = ?1`
 
 /** What coverage must be: recounted from all candles and empty slots of a series. Reads every row: for proofs. */

@@ -1,12 +1,12 @@
 import type { GapSlot } from '../domain/coverage.ts'
-import { type Interval, intervalLength, intervals, type Window } from '../domain/interval.ts'
-import { recountCoverage } from './chunk.ts'
+import { intervalLength, intervals, type Window } from '../domain/interval.ts'
 import { MARKS, type MarksRow, parseGap, parseWindow, type SeriesMarks, splitList, toMarks } from './marks.ts'
 import type { Reader } from './sessions.ts'
 
 export interface CoverageQuery {
   readonly seriesId: number
-  /** Aligned. */
+  /** Aligned. What lies before the series' first candle is left out by itself; the caller cuts off what lies after its
+   *  instrument's end. */
   readonly window: Window
   /** Ranges and gaps are listed from here on; counts are of the whole window. */
   readonly listFrom: number
@@ -29,14 +29,18 @@ export interface SeriesCoverage {
 }
 
 /**
- * SQL for the number of slots between two aligned times of a series, whose interval stands in a column.
+ * SQL for the number of slots of a series that open from an aligned time on and before another, which need not be
+ * aligned and is not earlier.
+ *
+ * @param intervalColumn SQL for the interval
  */
 export function slotsSql(start: string, end: string, intervalColumn: string): string {
   const lengths = intervals.map((interval) => `WHEN '${interval}' THEN ${intervalLength(interval)}`).join(' ')
   const month = (time: string) =>
     `(12 * strftime('%Y', ${time} / 1000, 'unixepoch') + strftime('%m', ${time} / 1000, 'unixepoch'))`
-  return `CASE ${intervalColumn} WHEN '1M' THEN ${month(end)} - ${month(start)}
-    ELSE (${end} - ${start}) / CASE ${intervalColumn} ${lengths} END END`
+  const length = `CASE ${intervalColumn} ${lengths} END`
+  return `CASE ${intervalColumn} WHEN '1M' THEN ${month(`(${end} - 1)`)} - ${month(start)} + 1
+    ELSE CAST((${end} - ${start} + ${length} - 1) / ${length} AS INTEGER) END`
 }
 
 interface CoverageRow extends MarksRow {
@@ -48,19 +52,21 @@ interface CoverageRow extends MarksRow {
   readonly covered_to: number | null
 }
 
-const IN_WINDOW = 'series_id = ?1 AND end_time > ?2 AND start_time < ?3'
+/** Where the window begins, or the series in it. */
+const FROM = 'max(?2, ifnull(series.first_candle_time, ?2))'
+const IN_WINDOW = `series_id = ?1 AND end_time > ${FROM} AND start_time < ?3 AND ${FROM} < ?3`
 
 const COVERAGE = `
 SELECT ${MARKS},
-  (SELECT group_concat(max(start_time, ?2) || ',' || min(end_time, ?3), ';') FROM (
+  (SELECT group_concat(max(start_time, ${FROM}) || ',' || min(end_time, ?3), ';') FROM (
     SELECT start_time, end_time FROM coverage WHERE ${IN_WINDOW} AND end_time > ?5
     ORDER BY start_time LIMIT ?4)) AS covered,
   (SELECT group_concat(open_time || ',' || reason, ';') FROM (
     SELECT open_time, reason FROM gaps WHERE series_id = ?1 AND open_time >= max(?2, ?5) AND open_time < ?3
     ORDER BY open_time LIMIT ?4)) AS gaps,
-  (SELECT sum(${slotsSql('max(start_time, ?2)', 'min(end_time, ?3)', 'series.interval')})
+  (SELECT sum(${slotsSql(`max(start_time, ${FROM})`, 'min(end_time, ?3)', 'series.interval')})
     FROM coverage WHERE ${IN_WINDOW}) AS covered_slots,
-  (SELECT count(*) FROM empty_slots WHERE series_id = ?1 AND open_time >= ?2 AND open_time < ?3) AS empty_slots,
+  (SELECT count(*) FROM empty_slots WHERE series_id = ?1 AND open_time >= ${FROM} AND open_time < ?3) AS empty_slots,
   (SELECT min(start_time) FROM coverage WHERE series_id = ?1) AS covered_from,
   (SELECT end_time FROM coverage WHERE series_id = ?1 ORDER BY start_time DESC LIMIT 1) AS covered_to
 FROM series WHERE id = ?1`
@@ -83,42 +89,4 @@ export async function readCoverage(db: Reader, query: CoverageQuery): Promise<Se
     coveredFrom: row.covered_from,
     coveredTo: row.covered_to,
   }
-}
-
-export interface CoverageProof {
-  /** Whether the cached ranges are those that candles and empty slots add up to. */
-  readonly equal: boolean
-  /** Recounted from every candle and empty slot of the series. */
-  readonly recounted: readonly Window[]
-}
-
-/** Writers do not wait for a recount: one that they overtook is made again, this often. */
-const MAX_RECOUNTS = 5
-
-/** Recounts a series and compares with its cached ranges as they stood meanwhile. Reads all of its rows. */
-export async function proveCoverage(db: D1Database, seriesId: number, interval: Interval): Promise<CoverageProof> {
-  for (let attempt = 1; ; attempt++) {
-    const before = await readRanges(db, seriesId)
-    const recounted = await recountCoverage(db, seriesId, interval)
-    const after = await readRanges(db, seriesId)
-    if (before.version === after.version || attempt === MAX_RECOUNTS) {
-      return { equal: isSame(before.ranges, recounted), recounted }
-    }
-  }
-}
-
-async function readRanges(db: D1Database, seriesId: number): Promise<{ version: number; ranges: Window[] }> {
-  const row = await db
-    .prepare(
-      `SELECT version, (SELECT group_concat(start_time || ',' || end_time, ';') FROM (
-         SELECT start_time, end_time FROM coverage WHERE series_id = ?1 ORDER BY start_time)) AS ranges
-       FROM series WHERE id = ?1`,
-    )
-    .bind(seriesId)
-    .first<{ readonly version: number; readonly ranges: string | null }>()
-  return { version: row?.version ?? 0, ranges: splitList(row?.ranges ?? null).map(parseWindow) }
-}
-
-function isSame(a: readonly Window[], b: readonly Window[]): boolean {
-  return a.length === b.length && a.every(({ start, end }, index) => start === b[index]?.start && end === b[index].end)
 }

@@ -1,4 +1,4 @@
-import { and, eq, inArray, isNotNull, isNull, or, sql } from 'drizzle-orm'
+import { and, desc, eq, inArray, isNotNull, isNull, or, sql } from 'drizzle-orm'
 import { drizzle } from 'drizzle-orm/d1'
 import { decimal } from '../domain/decimal.ts'
 import type { Instrument, InstrumentKind, RejectedRecord } from '../domain/instrument.ts'
@@ -9,7 +9,7 @@ import { replaceInstrumentsStatements, setEndStatements } from './instruments.ts
 import { rollUp } from './rollups.ts'
 import { backfillWindows, coverage, gaps, instruments, series } from './schema.ts'
 
-/** More than that many waiting slots of one exchange are planned in portions. */
+/** So many gaps of one exchange are looked at in a run. Where there are more, nothing older than them is planned yet. */
 const MAX_GAPS = 20_000
 
 /** What the loader of one exchange reads and writes, all of it under its lease. */
@@ -76,12 +76,13 @@ export class LoaderStore {
         .select({ seriesId: gaps.seriesId, openTime: gaps.openTime, nextAttemptAt: gaps.nextAttemptAt })
         .from(gaps)
         .where(inArray(gaps.seriesId, wanted))
-        .orderBy(gaps.seriesId, gaps.openTime)
+        .orderBy(desc(gaps.openTime))
         .limit(MAX_GAPS),
     ])
     const windowsOf = Map.groupBy(windows, (row) => row.seriesId)
     const rangesOf = Map.groupBy(ranges, (row) => row.seriesId)
     const gapsOf = Map.groupBy(slots, (row) => row.seriesId)
+    const plannedFrom = slots.length < MAX_GAPS ? Number.NEGATIVE_INFINITY : (slots.at(-1)?.openTime ?? 0)
     const instrumentOf = new Map(traded.map((row) => [row.id, storedInstrument(row)]))
     return rows.flatMap((row) => {
       const instrument = instrumentOf.get(row.instrumentId)
@@ -96,7 +97,8 @@ export class LoaderStore {
           end: endTime,
         })),
         covered: rangesOf.get(row.id) ?? [],
-        gaps: gapsOf.get(row.id) ?? [],
+        gaps: gapsOf.get(row.id)?.reverse() ?? [],
+        plannedFrom,
       }
     })
   }
@@ -120,14 +122,18 @@ export class LoaderStore {
     ])
   }
 
-  async finishBackfills(seriesId: number, backfillIds: readonly string[], now: number): Promise<void> {
+  async finishBackfills(
+    finished: readonly { readonly seriesId: number; readonly backfillIds: readonly string[] }[],
+    now: number,
+  ): Promise<void> {
+    const rows = finished.flatMap(({ seriesId, backfillIds }) => backfillIds.map((id) => [id, seriesId]))
     await this.#write([
       this.#db
         .prepare(
-          `UPDATE backfill_windows SET finished_at = ?3
-           WHERE series_id = ?1 AND backfill_id IN (SELECT value FROM json_each(?2))`,
+          `UPDATE backfill_windows SET finished_at = ?2
+           WHERE (backfill_id, series_id) IN (SELECT value->>0, value->>1 FROM json_each(?1))`,
         )
-        .bind(seriesId, JSON.stringify(backfillIds), now),
+        .bind(JSON.stringify(rows), now),
     ])
   }
 
@@ -150,7 +156,8 @@ export class LoaderStore {
         .prepare(
           `INSERT INTO series (instrument_id, interval, source, recorded_from)
            SELECT i.id, j.value, 'exchange', ?4 FROM instruments i, json_each(?3) j
-           WHERE i.exchange = ?1 AND i.listed AND i.symbol IN (SELECT value FROM json_each(?2))
+           WHERE NOT EXISTS (SELECT 1 FROM series s JOIN instruments known ON known.id = s.instrument_id WHERE known.exchange = ?1)
+           AND i.exchange = ?1 AND i.listed AND i.symbol IN (SELECT value FROM json_each(?2))
            ON CONFLICT (instrument_id, interval, source) DO NOTHING`,
         )
         .bind(this.#lease.exchange, JSON.stringify(symbols), JSON.stringify(intervals), from),

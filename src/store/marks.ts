@@ -13,8 +13,10 @@ export interface SeriesMarks {
   readonly isFailing: boolean
 }
 
+/** SQL: the columns of `series` that make a {@link MarksRow}. */
 export const MARKS = 'revision, version, first_candle_time, verified_to, failures > 0 AS is_failing'
 
+/** {@link SeriesMarks} as the database has them. */
 export interface MarksRow {
   readonly revision: number
   readonly version: number
@@ -23,6 +25,7 @@ export interface MarksRow {
   readonly is_failing: number
 }
 
+/** A row's marks in the names and types of the domain. */
 export function toMarks(row: MarksRow): SeriesMarks {
   return {
     revision: row.revision,
@@ -38,11 +41,13 @@ export function splitList(text: string | null): string[] {
   return text === null ? [] : text.split(';')
 }
 
+/** Reads `start,end`, both ms UTC. */
 export function parseWindow(text: string): Window {
   const [start, end] = text.split(',')
   return { start: Number(start), end: Number(end) }
 }
 
+/** Reads `openTime,reason`, the time in ms UTC. */
 export function parseGap(text: string): GapSlot {
   const [openTime, reason] = text.split(',')
   return { openTime: Number(openTime), reason: reason === 'quarantined' ? reason : 'absent' }

@@ -18,7 +18,7 @@ import { candles, rollups } from './schema.ts'
 /** What is rolled up: shorter intervals are cheap to derive when they are asked for. */
 const ROLLED_INTERVALS = ['1d', '1w', '1M'] as const satisfies readonly Interval[]
 /** Bounds the work of one call; the rest is done by the next. */
-const MAX_SLOTS = 31
+const MAX_SLOTS = 62
 
 /**
  * Stores the derived candles of a day and longer that complete, verified input allows and that are not yet there.
@@ -28,31 +28,38 @@ const MAX_SLOTS = 31
  */
 export async function rollUp(db: D1Database, lease: Lease, states: readonly SeriesState[]): Promise<number> {
   let statements = 0
+  let left = MAX_SLOTS
   for (const ofInstrument of Map.groupBy(states, (state) => state.instrument.id).values()) {
     const stored = ofInstrument.map((state) => state.interval)
     for (const target of ROLLED_INTERVALS) {
       const base = ofInstrument.find((state) => state.interval === chooseBase(stored, target))
       if (base === undefined || stored.includes(target)) continue
-      statements += await rollUpSeries(db, lease, base, target)
+      const due = await slotsDue(db, base, target, left)
+      statements += 1 + (await rollUpSlots(db, lease, base, target, due))
+      left -= due.length
     }
   }
   return statements
 }
 
-async function rollUpSeries(db: D1Database, lease: Lease, base: SeriesState, target: Interval): Promise<number> {
-  const due = await slotsDue(db, base, target)
-  if (due.length === 0) return 1
+async function rollUpSlots(
+  db: D1Database,
+  lease: Lease,
+  base: SeriesState,
+  target: Interval,
+  due: readonly number[],
+): Promise<number> {
   const inserts: D1PreparedStatement[] = []
   for (const openTime of due) {
     const inputs = await readInputs(db, base.id, { start: openTime, end: nextOpenTime(openTime, target) })
     if (inputs.length > 0) inserts.push(insertRollup(db, base, target, deriveCandle(inputs, openTime)))
   }
   if (inserts.length > 0) await underLease(db, lease, inserts)
-  return 2 + due.length + inserts.length
+  return due.length + inserts.length
 }
 
 /** Complete slots of verified input that are not rolled up yet, newest first. */
-async function slotsDue(db: D1Database, base: SeriesState, target: Interval): Promise<number[]> {
+async function slotsDue(db: D1Database, base: SeriesState, target: Interval, limit: number): Promise<number[]> {
   const rows = await drizzle(db)
     .select({ openTime: rollups.openTime })
     .from(rollups)
@@ -62,7 +69,7 @@ async function slotsDue(db: D1Database, base: SeriesState, target: Interval): Pr
   return slots
     .filter((openTime) => !done.has(openTime))
     .reverse()
-    .slice(0, MAX_SLOTS)
+    .slice(0, limit)
 }
 
 /** The whole slots of `target` in the covered and verified part of a series. What lies before its first candle counts. */

@@ -12,6 +12,7 @@ export interface Stores {
 
 const PREFIX = 'DB_'
 
+/** Finds the databases among the bindings: `DB_OKX` is that of `okx`. */
 export function storesOf(env: { readonly DB: D1Database }): Stores {
   const own = new Map<string, D1Database>()
   for (const [name, binding] of Object.entries(env)) {

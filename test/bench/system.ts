@@ -39,13 +39,20 @@ export async function startSystem({ unlimited, share }: SystemOptions): Promise<
     vars: { EXCHANGE_HOSTS: JSON.stringify(simulator.urls), RATE_BUDGET_SHARE: String(share) },
   })
   const exchanges = Object.keys(simulator.urls)
-  // A database that has had a loader before is not a fresh deployment's, so the default series stay out of the figures.
-  await worker.db
-    .prepare("INSERT INTO leases (exchange, role, generation, writer) SELECT value, 'loader', 1, 1 FROM json_each(?1)")
-    .bind(JSON.stringify(exchanges))
-    .run()
+  // A deployment that has any series gets no default ones: they stay out of the figures.
+  await worker.db.batch([
+    worker.db
+      .prepare(
+        `INSERT INTO instruments (exchange, kind, symbol, exchange_symbol, base, quote, inverse, active, listed, valid_from)
+         SELECT value, 'spot', 'OLD-OLD', 'OLDOLD', 'OLD', 'OLD', 0, 0, 0, 0 FROM json_each(?1)`,
+      )
+      .bind(JSON.stringify(exchanges)),
+    worker.db.prepare(
+      "INSERT INTO series (instrument_id, interval, source) SELECT id, '1m', 'exchange' FROM instruments WHERE symbol = 'OLD-OLD'",
+    ),
+  ])
   await worker.fireCron()
-  const known = 'SELECT count(DISTINCT exchange || kind) FROM instruments'
+  const known = 'SELECT count(DISTINCT exchange || kind) FROM instruments WHERE listed'
   const lists = Object.values(simulator.urls).flatMap((urls) => Object.keys(urls)).length
   await until(
     'the instruments',

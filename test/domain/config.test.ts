@@ -35,6 +35,11 @@ describe('parseConfig', () => {
     expect(() => parseConfig({ ...SETTINGS, [name]: value })).toThrow(name)
   })
 
+  it('takes an empty admin token for none', () => {
+    expect(parseConfig({ ...SETTINGS, ADMIN_TOKEN: ' ' }).adminToken).toBeUndefined()
+    expect(parseConfig(SETTINGS).adminToken).toBeUndefined()
+  })
+
   it('refuses accelerated time where it is deployed', () => {
     expect(() => parseConfig({ ...SETTINGS, TIME_SCALE: '60@0' })).toThrow('TIME_SCALE')
     expect(parseConfig({ ...SETTINGS, ENVIRONMENT: 'test', TIME_SCALE: '60@1000' }).time).toEqual({

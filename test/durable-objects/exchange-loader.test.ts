@@ -106,7 +106,7 @@ describe('ExchangeLoader', () => {
     await control('okx', { fault: { type: 'status', status: 429, retryAfterSeconds: 900, times: 1, path: 'candle' } })
     expect(await loader.readOpenCandles('okx', instrument?.id ?? 0, '1h')).toMatchObject({
       ok: false,
-      code: 'exchange_unavailable',
+      code: 'rate_limited',
     })
     expect(await loader.readOpenCandles('okx', instrument?.id ?? 0, '1h')).toMatchObject({ ok: false })
     await until(

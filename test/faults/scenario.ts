@@ -3,7 +3,6 @@ import { inject } from 'vitest'
 import { createDeps } from '../../src/deps.ts'
 import { floorToInterval, type Interval, type Window } from '../../src/domain/interval.ts'
 import { recountCoverage } from '../../src/store/chunk.ts'
-import { claimLease } from '../../src/store/leases.ts'
 
 /** What the worker under test sees as time: that of the simulated exchanges. */
 export const deps = createDeps(env)
@@ -34,7 +33,18 @@ export async function counters(
 /** Reads the lists of instruments, so that series can be made; records no default series. */
 export async function prepare(exchange: string): Promise<void> {
   await control(exchange, { reset: true })
-  await claimLease(deps.stores.main, exchange, 'loader')
+  // A deployment that has any series gets no default ones.
+  await deps.stores.main.batch([
+    deps.stores.main
+      .prepare(
+        `INSERT INTO instruments (exchange, kind, symbol, exchange_symbol, base, quote, inverse, active, listed, valid_from)
+         VALUES (?1, 'spot', 'OLD-OLD', 'OLDOLD', 'OLD', 'OLD', 0, 0, 0, 0)`,
+      )
+      .bind(exchange),
+    deps.stores.main.prepare(
+      "INSERT INTO series (instrument_id, interval, source) VALUES (last_insert_rowid(), '1m', 'exchange')",
+    ),
+  ])
   await deps.loader(exchange).poke(exchange)
   await until(
     `instruments of ${exchange}`,

@@ -36,6 +36,7 @@ function marketOf(exchange: string): Market {
     budgetShare: 1,
     clock,
     random: () => 0,
+    known: new Map(),
     onHostHealth: () => {},
   })
   return {

@@ -22,13 +22,26 @@ describe('nextHostHealth', () => {
 
   it('doubles the delay at each failure in a row, up to the most', () => {
     let health = HEALTHY
+    let now = NOW
     const delays: number[] = []
     for (let n = 0; n < 9; n++) {
-      health = settle(health, { kind: 'unavailable', reason: 'r' })
-      delays.push((health.until ?? 0) - NOW)
+      health = settle(health, { kind: 'unavailable', reason: 'r' }, now)
+      delays.push((health.until ?? 0) - now)
+      now = health.until ?? 0
     }
     expect(delays).toEqual([1, 2, 4, 8, 16, 32, 60, 60, 60].map((s) => s * 1_000))
     expect(health.since).toBe(NOW)
+  })
+
+  it('is not shortened, nor counted again, by what was under way when it began', () => {
+    const banned = settle(HEALTHY, { kind: 'banned-until', banMs: HOUR, reason: 'ban' })
+    expect(settle(banned, { kind: 'unavailable', reason: 'r' }, NOW + 1)).toBe(banned)
+    expect(settle(banned, { kind: 'retry-after', retryAfterMs: 1_000, reason: 'r' }, NOW + 1)).toBe(banned)
+    const down = settle(HEALTHY, { kind: 'unavailable', reason: 'r' })
+    const still = settle(down, { kind: 'unavailable', reason: 'r' }, NOW + 10)
+    expect(still).toMatchObject({ until: NOW + 1_010, failures: 1 })
+    const longer = settle(down, { kind: 'banned-until', banMs: HOUR, reason: 'ban' }, NOW + 10)
+    expect(longer).toMatchObject({ state: 'banned', until: NOW + 10 + HOUR, failures: 1 })
   })
 
   it('comes back later than asked for by up to a fifth, never sooner', () => {

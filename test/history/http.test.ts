@@ -27,7 +27,13 @@ function coinbase(): ExchangeConnector {
   return connector
 }
 
-function httpTo(url: string, budgetShare = 1, seen: HostHealth[] = [], scale = 100): ExchangeHttp {
+function httpTo(
+  url: string,
+  budgetShare = 1,
+  seen: HostHealth[] = [],
+  scale = 100,
+  known: ReadonlyMap<string, HostHealth> = new Map(),
+): ExchangeHttp {
   return new ExchangeHttp({
     connector: coinbase(),
     baseUrl: { spot: url },
@@ -35,7 +41,8 @@ function httpTo(url: string, budgetShare = 1, seen: HostHealth[] = [], scale = 1
     // A hundred times as fast, so that waiting takes no time.
     clock: scaledClock(Date.now, scale, Date.now()),
     random: () => 0,
-    onHostHealth: (_kind, health) => seen.push(health),
+    known,
+    onHostHealth: (_host, health) => seen.push(health),
   })
 }
 
@@ -101,8 +108,7 @@ describe('ExchangeHttp', () => {
     expect(http.status()[0]).toMatchObject({ state: 'retry-after', requests: 1, failures: 1 })
     const [health] = seen
     if (health === undefined) throw new Error('the host was not reported')
-    const restarted = httpTo(url)
-    restarted.restore('spot', health)
+    const restarted = httpTo(url, 1, [], 100, new Map([[new URL(url).host, health]]))
     expect(await restarted.send(call(), 'tail', Number.POSITIVE_INFINITY)).toEqual({
       kind: 'deferred',
       until: health.until,

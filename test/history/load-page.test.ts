@@ -30,7 +30,7 @@ const series: SeriesState = {
   },
   interval: '1m',
   recordedFrom: T0,
-  firstCandleTime: T0,
+  firstCandleTime: T0 - 1_000 * MINUTE,
   verifiedTo: null,
   revision: 0,
   failures: 0,
@@ -39,6 +39,7 @@ const series: SeriesState = {
   backfills: [],
   covered: [],
   gaps: [],
+  plannedFrom: Number.NEGATIVE_INFINITY,
 }
 
 function candle(n: number, part: Partial<Candle> = {}): Candle {
@@ -97,6 +98,15 @@ describe('judgePage', () => {
     expect(chunk.candles.map((c) => (c.openTime - T0) / MINUTE)).toEqual([0, 1, 2, 3, 4])
     expect(chunk.absent).toEqual([])
     expect(chunk.verifiedTo).toBe(minute(-4))
+  })
+
+  it('takes absence before the first trade of a new listing for evidence', () => {
+    const young = { ...series, firstCandleTime: minute(0) }
+    expect(absent(judge([2, 3, 4, 5, 6, 7, 8], 10, minute(1_000), young))).toEqual([
+      [0, true],
+      [1, true],
+      [9, false],
+    ])
   })
 
   it('looks for nothing before the first candle', () => {

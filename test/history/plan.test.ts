@@ -44,6 +44,7 @@ function seriesWith(part: Partial<SeriesState>, interval: Interval = '1m'): Seri
     backfills: [],
     covered: [],
     gaps: [],
+    plannedFrom: Number.NEGATIVE_INFINITY,
     ...part,
   }
 }

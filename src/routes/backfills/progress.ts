@@ -72,7 +72,7 @@ function stateOf(row: BackfillRow, series: readonly SeriesProgress[]): BackfillS
 function describeWindow(window: BackfillWindowRow): SeriesProgress {
   const { interval, firstCandleTime, validTo, covered, gaps } = window
   const expected = countSlots(intersectWindows(window, lifeOf(firstCandleTime, validTo, interval)), interval)
-  const progress = withPercent(expected, Math.min(covered, expected), gaps)
+  const progress = withPercent(expected, covered, gaps)
   const isDone = window.finishedAt !== null || (firstCandleTime !== null && progress.missing === 0)
   if (isDone) return { ...progress, window, state: 'done' }
   return { ...progress, window, state: window.cancelledAt === null ? 'running' : 'cancelled' }

@@ -12,7 +12,7 @@ import { intersectWindows, mergeWindows } from '../../domain/window.ts'
 import { connectors, type ExchangeName } from '../../exchanges/registry.ts'
 import { closedTo } from '../../history/plan.ts'
 import type { CatalogEntry } from '../../store/catalog.ts'
-import { readCoverage } from '../../store/coverage.ts'
+import { readCoverage, type SeriesCoverage } from '../../store/coverage.ts'
 import type { Reader } from '../../store/sessions.ts'
 import type { AppContext } from '../context.ts'
 import { readAnswer } from './answer.ts'
@@ -26,7 +26,7 @@ import { chooseSeries, type Scan, type SeriesChoice } from './scan.ts'
  * https://developers.cloudflare.com/d1/platform/limits/
  */
 const MAX_EXPORT_SLOTS = 900 * MAX_LIMIT
-/** Beyond this, what is missing is said to be more than is listed. */
+/** Of one symbol. Beyond, what is missing is said to be more than is listed. */
 const MAX_LISTED_RANGES = 5_000
 
 interface ExportPart {
@@ -34,6 +34,8 @@ interface ExportPart {
   readonly choice: SeriesChoice
   readonly window: Window
   readonly missing: readonly MissingRange[]
+  /** Whether more may be missing than is listed. */
+  readonly isCut: boolean
 }
 
 /**
@@ -64,6 +66,7 @@ export async function answerExport(
     parts.flatMap((part) =>
       part.missing.map(({ start, end, reason }) => [part.entry.instrument.symbol, start, end, reason]),
     ),
+    parts.some((part) => part.isCut),
   )
   return new Response(streamOf(exportText(db, parts, query)), { headers })
 }
@@ -79,9 +82,9 @@ function remainingEntries(entries: readonly CatalogEntry[], { cursor }: CandlesQ
 async function planPart(db: Reader, entry: CatalogEntry, query: CandlesQuery, closed: number): Promise<ExportPart> {
   const { interval, cursor } = query
   const { instrument } = entry
-  const choice = chooseSeries(entry, interval, query.source)
   const resumeAt = cursor?.symbol === instrument.symbol ? nextOpenTime(cursor.time, interval) : undefined
   const end = query.end === undefined ? closed : Math.min(ceilToInterval(query.end, interval), closed)
+  const choice = chooseSeries(entry, interval, query.source, { start: query.start ?? 0, end })
   const asked = { start: ceilToInterval(resumeAt ?? query.start ?? 0, interval), end }
   const coverage =
     choice.from === 'nothing'
@@ -91,12 +94,27 @@ async function planPart(db: Reader, entry: CatalogEntry, query: CandlesQuery, cl
   const life = lifeOf(first === null ? null : floorToInterval(first, interval), instrument.validTo, interval)
   const window = intersectWindows(asked, life)
   if (choice.from === 'nothing' || coverage === undefined) {
-    return { entry, choice, window, missing: missingRanges(window, interval, [], [], 'not_recorded') }
+    const missing = missingRanges(window, interval, [], [], 'not_recorded')
+    return { entry, choice, window, missing, isCut: false }
   }
   const unexplained = coverage.marks.isFailing ? 'load_failing' : 'not_loaded'
   const baseWindow = intersectWindows(window, lifeOf(first, instrument.validTo, choice.series.interval))
-  const missing = missingRanges(baseWindow, choice.series.interval, coverage.covered, coverage.gaps, unexplained)
-  return { entry, choice, window, missing: choice.from === 'stored' ? missing : widened(missing, interval) }
+  const known = { start: baseWindow.start, end: Math.min(baseWindow.end, knownTo(coverage)) }
+  const missing = missingRanges(known, choice.series.interval, coverage.covered, coverage.gaps, unexplained)
+  return {
+    entry,
+    choice,
+    window,
+    missing: choice.from === 'stored' ? missing : widened(missing, interval),
+    isCut: known.end < baseWindow.end,
+  }
+}
+
+/** Lists that are as long as they may be are cut off: what comes after their last item is not known. */
+function knownTo({ covered, gaps }: SeriesCoverage): number {
+  const lastRange = covered.length < MAX_LISTED_RANGES ? undefined : covered.at(-1)
+  const lastGap = gaps.length < MAX_LISTED_RANGES ? undefined : gaps.at(-1)
+  return Math.min(lastRange?.end ?? Number.POSITIVE_INFINITY, lastGap?.openTime ?? Number.POSITIVE_INFINITY)
 }
 
 /** What is missing of a derived interval: every slot over incomplete input. */

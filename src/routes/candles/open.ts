@@ -28,7 +28,10 @@ export async function readUnfinished(
   const base = nativeBase(exchange, choice, interval)
   if (base === undefined) return []
   const answer = await c.var.deps.loader(exchange).readOpenCandles(exchange, instrument.id, base)
-  if (!answer.ok) throw new AppError(answer.code, answer.detail)
+  if (!answer.ok) {
+    const { code, detail, retryAfterMs } = answer
+    throw new AppError(code, detail, retryAfterMs === undefined ? {} : { retryAfterMs })
+  }
   const open = answer.candles.map((candle) => ({ ...candle, closed: false }))
   const [first] = open
   if (first === undefined || base === interval || choice.from !== 'derived') return open

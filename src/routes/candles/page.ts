@@ -8,7 +8,7 @@ import { checkComplete } from './check.ts'
 import { readUnfinished } from './open.ts'
 import type { CandlesQuery } from './query.ts'
 import { type CandlesPage, contentTypes, coverageHeaders, renderCandles } from './render.ts'
-import { chooseSeries, planScan, type Scan, type SeriesChoice } from './scan.ts'
+import { askedWindow, chooseSeries, planScan, type Scan, type SeriesChoice } from './scan.ts'
 
 /** What has been answered once for a revision never changes: https://www.rfc-editor.org/rfc/rfc8246 */
 const IMMUTABLE = 'public, max-age=31536000, immutable'
@@ -21,9 +21,10 @@ export async function answerPage(
   entry: CatalogEntry,
   query: CandlesQuery,
 ): Promise<Response> {
-  const choice = chooseSeries(entry, query.interval, query.source)
-  const { settleMs } = connectors[exchange].rest
-  const scan = planScan(query, closedTo(c.var.deps.clock.now(), query.interval, settleMs))
+  const { interval, source } = query
+  const closed = closedTo(c.var.deps.clock.now(), interval, connectors[exchange].rest.settleMs)
+  const choice = chooseSeries(entry, interval, source, askedWindow(query, closed))
+  const scan = planScan(query, closed)
   const answer = await readAnswer(c.var.sessions.forExchange(exchange), entry, choice, scan)
   checkRevision(query.revision, answer.marks?.revision)
   checkComplete(query.strict, answer.coverage.missing)

@@ -62,10 +62,18 @@ export function coverageHeaders(
   return headers
 }
 
-/** `X-Coverage-Missing`: the first of the missing ranges as JSON, and whether there are more. */
-export function setMissing(headers: Headers, missing: readonly (readonly (string | number)[])[]): void {
+/**
+ * `X-Coverage-Missing`: the first of the missing ranges as JSON, and whether there are more.
+ *
+ * @param isCut whether there may be more than are given
+ */
+export function setMissing(
+  headers: Headers,
+  missing: readonly (readonly (string | number)[])[],
+  isCut = false,
+): void {
   headers.set('X-Coverage-Missing', JSON.stringify(missing.slice(0, MAX_HEADER_RANGES)))
-  if (missing.length > MAX_HEADER_RANGES) headers.set('X-Coverage-Missing-Truncated', 'true')
+  if (isCut || missing.length > MAX_HEADER_RANGES) headers.set('X-Coverage-Missing-Truncated', 'true')
 }
 
 /** A stored line as a JSON object, its members in their documented order. Decimals and names need no escaping. */

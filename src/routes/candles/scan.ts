@@ -1,6 +1,6 @@
 import { type CandleLine, openTimeOf } from '../../domain/candle-line.ts'
-import { chooseBase } from '../../domain/derive.ts'
-import { ceilToInterval, type Interval, shiftOpenTime, type Window } from '../../domain/interval.ts'
+import { ceilToInterval, divides, type Interval, intervals, shiftOpenTime, type Window } from '../../domain/interval.ts'
+import { intersectWindows } from '../../domain/window.ts'
 import type { Direction } from '../../store/candles.ts'
 import type { CatalogEntry, SeriesKey } from '../../store/catalog.ts'
 import type { CandlesQuery } from './query.ts'
@@ -11,13 +11,39 @@ export type SeriesChoice =
   | { readonly from: 'derived'; readonly series: SeriesKey }
   | { readonly from: 'nothing' }
 
-export function chooseSeries({ series }: CatalogEntry, interval: Interval, source: string): SeriesChoice {
-  const ofSource = series.filter((key) => key.source === source)
-  const stored = ofSource.find((key) => key.interval === interval)
-  if (stored !== undefined) return { from: 'stored', series: stored }
-  const available = ofSource.map((key) => key.interval)
-  const base = ofSource.find((key) => key.interval === chooseBase(available, interval))
-  return base === undefined ? { from: 'nothing' } : { from: 'derived', series: base }
+/**
+ * The interval itself where it is recorded. Otherwise, of it and all that it can be derived from, the one that reaches
+ * over most of what was asked: neither do the leavings of a short backfill hide what can be derived, nor does what is
+ * recorded since yesterday hide the years of a long one. Where several reach equally far, the longest interval.
+ *
+ * @param asked of the whole request, not of one page: all pages come from one series
+ */
+export function chooseSeries(
+  { series }: CatalogEntry,
+  interval: Interval,
+  source: string,
+  asked: Window,
+): SeriesChoice {
+  const usable = series
+    .filter((key) => key.source === source && (key.interval === interval || divides(key.interval, interval)))
+    .sort((a, b) => intervals.indexOf(b.interval) - intervals.indexOf(a.interval))
+  const [longest] = usable
+  if (longest === undefined) return { from: 'nothing' }
+  const isRecorded = longest.interval === interval && longest.isRecorded
+  const chosen = isRecorded ? longest : usable.reduce((a, b) => (shared(b, asked) > shared(a, asked) ? b : a))
+  return { from: chosen.interval === interval ? 'stored' : 'derived', series: chosen }
+}
+
+/** How much of what was asked a series reaches over, in ms. */
+function shared({ reach }: SeriesKey, asked: Window): number {
+  const { start, end } = intersectWindows(reach, asked)
+  return Math.max(0, end - start)
+}
+
+/** All that a request for pages asks for: without a start, as many of the newest slots as one page holds. */
+export function askedWindow({ interval, start, end, limit }: CandlesQuery, closedTo: number): Window {
+  const until = Math.min(end ?? closedTo, closedTo)
+  return { start: start ?? shiftOpenTime(until, interval, -limit), end: until }
 }
 
 /** Where a page is read: from which edge of which window, and how much of it. */

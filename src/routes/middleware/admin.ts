@@ -2,6 +2,15 @@ import { createMiddleware } from 'hono/factory'
 import { AppError } from '../../domain/errors.ts'
 import type { AppEnv } from '../context.ts'
 
+/** The two places of the admin token, as the API's description names them. */
+export const securitySchemes = {
+  token: { type: 'http', scheme: 'bearer' },
+  apiKey: { type: 'apiKey', in: 'header', name: 'X-API-Key' },
+} as const
+
+/** What {@link requireAdmin} asks of a call: either of them. */
+export const adminSecurity: Record<keyof typeof securitySchemes, []>[] = []
+
 const BEARER = /^Bearer +(\S+)$/i
 
 /**

@@ -1,6 +1,9 @@
 import { createMiddleware } from 'hono/factory'
 import type { AppEnv } from '../context.ts'
 
+/** The others have no answer here but a refusal. */
+const CACHED_METHODS: ReadonlySet<string> = new Set(['GET', 'HEAD'])
+
 /**
  * Answers from the cache of the data center where it can, and keeps complete answers there for as long as their
  * `Cache-Control` allows. Incomplete ones are never kept: what they lack may be there a moment later. The cache itself
@@ -8,7 +11,8 @@ import type { AppEnv } from '../context.ts'
  */
 export const edgeCache = createMiddleware<AppEnv>(async (c, next) => {
   // A bookmark asks for a state of the database that no cached answer is known to have.
-  if (!c.var.deps.config.edgeCache || c.req.header('X-Bookmark') !== undefined) return next()
+  const isFresh = c.req.header('X-Bookmark') !== undefined
+  if (!c.var.deps.config.edgeCache || isFresh || !CACHED_METHODS.has(c.req.method)) return next()
   const { url } = c.req
   const tag = c.req.header('If-None-Match')
   const cached = await caches.default.match(
