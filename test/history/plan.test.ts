@@ -107,6 +107,35 @@ describe('planSeries', () => {
     expect(later).toMatchObject([{ lane: 'repair', window: minutes(30, 91) }])
   })
 
+  it('goes on reading again, and joins scattered gaps, however much there is to do', () => {
+    const scattered = Array.from({ length: 150 }, (_, n) => n * 20)
+    const gaps = scattered.map((n) => ({ openTime: minute(n), nextAttemptAt: 0 }))
+    const covered = scattered.map((n) => minutes(n + 1, n + 20))
+    const backfills = [{ backfillId: 'b', ...minutes(-20_000, 3_000) }]
+    const series = seriesWith({ firstCandleTime: minute(-20_000), backfills, covered, gaps, verifiedTo: minute(2_000) })
+    const pages = planSeries(series, minute(5_000), LIMITS)
+    const repairs = pages.filter((page) => page.lane === 'repair')
+    expect(pages.filter((page) => page.lane === 'backfill').length).toBeGreaterThan(0)
+    expect(repairs.some((page) => page.window.start >= minute(2_000))).toBe(true)
+    expect(repairs.filter((page) => page.window.end > minute(2_900)).length).toBeLessThan(10)
+  })
+
+  it('reads again only what is stored', () => {
+    const covered = [minutes(0, 10), minutes(5_000, 5_100)]
+    const series = seriesWith({ covered, verifiedTo: minute(5) })
+    expect(planSeries(series, minute(6_000), LIMITS).map((page) => page.window)).toEqual([
+      minutes(5, 10),
+      minutes(5_000, 5_100),
+    ])
+  })
+
+  it('plans nothing older than the gaps that it knows', () => {
+    const backfills = [{ backfillId: 'b', ...minutes(0, 250) }]
+    const series = seriesWith({ backfills, plannedFrom: minute(200) })
+    expect(planSeries(series, minute(1_000), LIMITS).map((page) => page.window)).toEqual([minutes(200, 250)])
+    expect(finishedBackfills({ ...series, covered: [minutes(200, 250)] }, minute(1_000), 5_000)).toEqual([])
+  })
+
   it('asks for nothing before the first candle or after the end', () => {
     const { instrument } = seriesWith({})
     const series = seriesWith({

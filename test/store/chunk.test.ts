@@ -101,6 +101,30 @@ describe('writeChunk', () => {
     expect(await coverageOf(seriesId)).toEqual([minutes(0, 3)])
   })
 
+  it('asks soon again for a candle that is published late', async () => {
+    const { seriesId, write } = await newSeries('1m')
+    const look = (second: number) =>
+      write({
+        window: minutes(0, 2),
+        candles: [candleAt(T0)],
+        absent: [{ openTime: T0 + MINUTE, bracketed: true }],
+        readAt: T0 + 2 * MINUTE + second * 1_000,
+      })
+    const dueInSeconds = async () => {
+      const [gap] = await rows<{ next_attempt_at: number }>(
+        'SELECT next_attempt_at FROM gaps WHERE series_id = ?1',
+        seriesId,
+      )
+      return ((gap?.next_attempt_at ?? 0) - T0 - 2 * MINUTE) / 1_000
+    }
+    await look(5)
+    expect(await dueInSeconds()).toBe(20)
+    await look(20)
+    expect(await dueInSeconds()).toBe(50)
+    for (const second of [50, 110, 230, 470, 950, 1_910]) await look(second)
+    expect(await dueInSeconds()).toBe(3_600)
+  })
+
   it('waits ten minutes between the two proofs of an old slot', async () => {
     const { seriesId, write } = await newSeries('1m')
     const look = (minute: number) =>
