@@ -1,4 +1,5 @@
 import type { OpenAPIHono } from '@hono/zod-openapi'
+import { cors } from 'hono/cors'
 import { createMiddleware } from 'hono/factory'
 import { createDeps, type Deps } from '../deps.ts'
 import { AppError } from '../domain/errors.ts'
@@ -37,6 +38,7 @@ After a write, send its \`X-Bookmark\` with a read that must see it. Unknown que
 /** The HTTP API. */
 export function createApp(): OpenAPIHono<AppEnv> {
   const app = createRouter()
+  app.use(publicReads)
   app.use(provideContext)
   app.use('/v1/candles/*', edgeCache)
   app.onError((error, c) => renderProblem(error, c.var.requestId))
@@ -47,8 +49,26 @@ export function createApp(): OpenAPIHono<AppEnv> {
   }
   app.doc31('/openapi.json', { openapi: '3.1.0', info: { title: 'zvt-crypto', version: '1', description } })
   app.get('/docs', (c) => c.html(docsPage))
+  app.get('/', (c) => c.redirect('/docs'))
   return app
 }
+
+/** What is public may be read by any page. Writing calls carry a token, which no page should hold: they are left out. */
+const publicReads = cors({
+  origin: '*',
+  allowMethods: ['GET', 'HEAD'],
+  exposeHeaders: [
+    'ETag',
+    'Link',
+    'X-Bookmark',
+    'X-Coverage-Complete',
+    'X-Coverage-Missing',
+    'X-Coverage-Missing-Truncated',
+    'X-Immutable-Url',
+    'X-Next-Cursor',
+    'X-Request-Id',
+  ],
+})
 
 /** What outlives a request, by the environment that it was made from. */
 const kept = new WeakMap<Env, { readonly deps: Deps; readonly catalog: Catalog }>()

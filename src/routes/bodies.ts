@@ -26,8 +26,10 @@ export const symbolSchema = z
   })
   .openapi({ type: 'string', example: 'BTC-USDT' })
 
+/** Candle lengths: at least one. */
 export const intervalsSchema = z.array(z.enum(intervals)).min(1).max(intervals.length)
 
+/** A time as it stands in a JSON body: ms UTC, or ISO 8601. */
 export const timeSchema = z
   .union([z.int(), z.string()])
   .transform((value, context) => {
@@ -36,4 +38,8 @@ export const timeSchema = z
     context.addIssue({ code: 'custom', message: 'must be milliseconds since 1970 or ISO 8601, before the year 2100' })
     return z.NEVER
   })
-  .openapi({ type: 'string', example: '2024-01-01T00:00:00Z', description: 'Milliseconds UTC (a number) or ISO 8601' })
+  .openapi({
+    type: ['integer', 'string'],
+    example: '2024-01-01T00:00:00Z',
+    description: 'Milliseconds UTC, as a number or text, or ISO 8601',
+  })

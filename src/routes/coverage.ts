@@ -9,6 +9,7 @@ import type { CatalogEntry, SeriesKey } from '../store/catalog.ts'
 import { readCoverage } from '../store/coverage.ts'
 import { proveCoverage } from '../store/coverage-proof.ts'
 import { type AppContext, createRouter } from './context.ts'
+import { bookmarkParameter } from './headers.ts'
 import { cursorParam, nextPage } from './lists.ts'
 import {
   booleanParam,
@@ -55,8 +56,13 @@ const coverageSchema = z
     revision: z.int(),
     slots: z
       .object({ expected: z.int(), present: z.int(), empty: z.int(), missing: z.int(), outside: z.int() })
-      .openapi({ description: '`expected` is the sum of present, empty and missing; what lies outside of the instrument’s life is in none of them' }),
-    ranges: z.array(range).openapi({ description: 'Present or empty while the instrument lives, as maximal [from, to]' }),
+      .openapi({
+        description:
+          '`expected` is the sum of present, empty and missing; what lies outside of the instrument’s life is in none of them',
+      }),
+    ranges: z
+      .array(range)
+      .openapi({ description: 'Present or empty while the instrument lives, as maximal [from, to]' }),
     proof: z
       .object({ equal: z.boolean(), ranges: z.int(), recounted: z.array(range) })
       .optional()
@@ -71,6 +77,7 @@ const route = createRoute({
   path: '/v1/coverage',
   summary: 'How far a series is proven complete',
   tags: ['Coverage'],
+  parameters: [bookmarkParameter],
   request: { query: coverageQuery },
   responses: { 200: jsonResponse(coverageSchema, 'Coverage of one series'), ...problemResponses(400, 404, 503) },
 })

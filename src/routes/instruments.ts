@@ -5,6 +5,7 @@ import { type AssetRow, type InstrumentRow, readAssets, readInstrumentList } fro
 import { readPage } from '../store/pages.ts'
 import { createRouter } from './context.ts'
 import { resolveFilter } from './filters.ts'
+import { bookmarkParameter } from './headers.ts'
 import { cursorParam, listSchema, nextPage } from './lists.ts'
 import { booleanParam, exchangeParam, findInstrument, kindParam, limitParam, symbolParam } from './params.ts'
 import { jsonResponse, problemResponses } from './responses.ts'
@@ -61,6 +62,7 @@ const list = createRoute({
   path: '/v1/instruments',
   summary: 'What can be traded where',
   tags: ['Instruments'],
+  parameters: [bookmarkParameter],
   request: {
     query: z.strictObject({
       exchange: exchangeParam.optional(),
@@ -82,6 +84,7 @@ const get = createRoute({
   path: '/v1/instruments/{exchange}/{symbol}',
   summary: 'One instrument',
   tags: ['Instruments'],
+  parameters: [bookmarkParameter],
   request: { params: z.object({ exchange: exchangeParam, symbol: symbolParam }) },
   responses: { 200: jsonResponse(instrumentSchema, 'The instrument'), ...problemResponses(400, 404, 503) },
 })
@@ -91,6 +94,7 @@ const assets = createRoute({
   path: '/v1/assets',
   summary: 'Assets, and where they trade',
   tags: ['Instruments'],
+  parameters: [bookmarkParameter],
   request: {
     query: z.strictObject({
       exchange: exchangeParam.optional(),

@@ -9,6 +9,9 @@ import type { AppContext } from './context.ts'
 /** Past the end of every calendar that matters here, and far inside what a date can be. */
 const MAX_TIME = Date.UTC(2100, 0, 1)
 const MILLISECONDS = /^\d{1,15}$/
+/** Seconds of 1973 to 2100, which as milliseconds are days of 1970: nobody means those, but many forget to multiply. */
+const MIN_SECONDS = 100_000_000
+const MAX_SECONDS = MAX_TIME / 1_000
 /** A `+` that was not encoded arrives as a space. */
 const ISO_8601 = /^(\d{4}-\d{2}-\d{2})(?:(T\d{2}:\d{2}(?::\d{2}(?:\.\d{1,3})?)?)(Z|[+ -]\d{2}:?\d{2})?)?$/
 
@@ -23,7 +26,10 @@ function parseIso(text: string): number | undefined {
   if (match === null) return undefined
   const [, date = '', clock = 'T00:00', zone = 'Z'] = match
   const time = Date.parse(date + clock + zone.replace(' ', '+'))
-  return Number.isNaN(time) ? undefined : time
+  // `Date` takes the 30th of February for the 2nd of March.
+  const day = Date.parse(`${date}T00:00Z`)
+  const isDay = !Number.isNaN(day) && new Date(day).toISOString().startsWith(date)
+  return isDay && !Number.isNaN(time) ? time : undefined
 }
 
 export const exchangeParam = z
@@ -70,8 +76,11 @@ export const timeParam = z
   .string()
   .transform((text, context) => {
     const time = parseTime(text)
-    if (time !== undefined) return time
-    const message = 'must be milliseconds since 1970 or ISO 8601 such as 2024-01-31T12:00:00Z, before the year 2100'
+    const areSeconds = time !== undefined && MILLISECONDS.test(text) && time >= MIN_SECONDS && time < MAX_SECONDS
+    if (time !== undefined && !areSeconds) return time
+    const message = areSeconds
+      ? 'must be milliseconds: these look like seconds'
+      : 'must be milliseconds since 1970 or ISO 8601 such as 2024-01-31T12:00:00Z, before the year 2100'
     context.addIssue({ code: 'custom', message })
     return z.NEVER
   })

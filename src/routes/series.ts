@@ -10,8 +10,9 @@ import { formatBookmark } from '../store/sessions.ts'
 import { exchangeSchema, intervalsSchema, symbolSchema, timeSchema } from './bodies.ts'
 import { type AppContext, createRouter } from './context.ts'
 import { resolveFilter } from './filters.ts'
+import { bookmarkHeader, bookmarkParameter } from './headers.ts'
 import { cursorParam, listSchema, nextPage } from './lists.ts'
-import { requireAdmin } from './middleware/admin.ts'
+import { adminSecurity, requireAdmin } from './middleware/admin.ts'
 import { jsonBody } from './middleware/json-body.ts'
 import { booleanParam, exchangeParam, intervalParam, limitParam, symbolParam } from './params.ts'
 import { pokeLoaders } from './poke.ts'
@@ -49,6 +50,7 @@ const list = createRoute({
   path: '/v1/series',
   summary: 'What is recorded, and how far it is',
   tags: ['Series'],
+  parameters: [bookmarkParameter],
   request: {
     query: z.strictObject({
       exchange: exchangeParam.optional(),
@@ -90,11 +92,14 @@ const replace = createRoute({
   description:
     'Records exactly these series from now on. Those left out are recorded no longer; their candles stay. All or nothing.',
   tags: ['Series'],
-  security: [{ token: [] }],
+  security: adminSecurity,
   middleware: [requireAdmin, jsonBody] as const,
   request: { body: { required: true, content: { 'application/json': { schema: requestSchema } } } },
   responses: {
-    200: jsonResponse(z.object({ data: z.array(recordedSchema) }), 'What is recorded now'),
+    200: {
+      ...jsonResponse(z.object({ data: z.array(recordedSchema) }), 'What is recorded now'),
+      headers: bookmarkHeader,
+    },
     ...problemResponses(400, 401, 413, 415, 422, 503),
   },
 })

@@ -76,30 +76,38 @@ describe('failures', () => {
 })
 
 describe('routes', () => {
-  it.each([
-    '/',
-    '/v1',
-    '/v1/candles',
-    '/v1/candles/okx',
-    '/v1/nothing',
-    '/v1/candles/okx/BTC-USDT/more',
-    '/health/',
-    '//',
-  ])('%s is unknown', async (path) => {
-    expect(await problem(await api(path))).toMatchObject({ status: 404, code: 'not_found' })
-  })
+  it.each(['/v1', '/v1/candles', '/v1/candles/okx', '/v1/nothing', '/v1/candles/okx/BTC-USDT/more', '/health/', '//'])(
+    '%s is unknown',
+    async (path) => {
+      expect(await problem(await api(path))).toMatchObject({ status: 404, code: 'not_found' })
+    },
+  )
 
   it.each([
     ['POST', '/v1/candles/okx/BTC-USDT', 'GET, HEAD'],
     ['DELETE', '/v1/series', 'GET, HEAD, PUT'],
     ['PATCH', '/v1/backfills/1', 'DELETE, GET, HEAD'],
     ['PUT', '/v1/backfills', 'GET, HEAD, POST'],
-    ['OPTIONS', '/health', 'GET, HEAD'],
     ['POST', '/docs', 'GET, HEAD'],
   ])('%s %s is not understood', async (method, path, allow) => {
     const response = await api(path, { method })
     expect(response.headers.get('Allow')).toBe(allow)
     expect(await problem(response)).toMatchObject({ status: 405, code: 'method_not_allowed' })
+  })
+
+  it('the root leads to the reference', async () => {
+    const response = await api('/', { redirect: 'manual' })
+    expect([response.status, response.headers.get('Location')]).toEqual([302, '/docs'])
+  })
+
+  it('any page may read what is public, and no page may write', async () => {
+    const read = await api('/health', { headers: { Origin: 'https://example.com' } })
+    expect(read.headers.get('Access-Control-Allow-Origin')).toBe('*')
+    const preflight = await api('/v1/series', {
+      method: 'OPTIONS',
+      headers: { Origin: 'https://example.com', 'Access-Control-Request-Method': 'PUT' },
+    })
+    expect(preflight.headers.get('Access-Control-Allow-Methods')).toBe('GET,HEAD')
   })
 
   it('HEAD is GET without a body', async () => {
@@ -157,6 +165,25 @@ describe('/openapi.json', () => {
     ])
     const limit = paths['/v1/candles/{exchange}/{symbol}']?.['get']?.parameters?.find(({ name }) => name === 'limit')
     expect(limit?.schema).toMatchObject({ type: 'integer', minimum: 1, maximum: 5000, default: 500 })
+  })
+
+  it('tells of headers, of keys, and of the forms of candles and times', async () => {
+    const body = await read('/openapi.json')
+    expect(body).toMatchObject({
+      components: { securitySchemes: { token: { scheme: 'bearer' }, apiKey: { in: 'header', name: 'X-API-Key' } } },
+    })
+    const { paths, components } = description.parse(body)
+    expect(paths['/v1/series']?.['put']).toMatchObject({ security: [{ token: [] }, { apiKey: [] }] })
+    expect(components.schemas['BackfillRequest']).toMatchObject({
+      properties: { start: { type: ['integer', 'string'] } },
+    })
+    const candles = paths['/v1/candles/{exchange}/{symbol}']?.['get']
+    expect(candles?.parameters).toContainEqual(expect.objectContaining({ name: 'X-Bookmark', in: 'header' }))
+    const forms = [{ $ref: '#/components/schemas/Candles' }, { $ref: '#/components/schemas/CandleArray' }]
+    expect(candles?.responses['200']).toMatchObject({
+      content: { 'application/json': { schema: { oneOf: forms } } },
+      headers: { ETag: {}, 'X-Coverage-Complete': {}, 'X-Coverage-Missing': {}, 'X-Next-Cursor': {}, Link: {} },
+    })
   })
 
   it('has every schema that it refers to', async () => {

@@ -110,6 +110,20 @@ describe('the edge cache', () => {
     expect(candlesOf(await read(window)).data).toEqual([])
   })
 
+  it('answers HEAD from the same answer, and no other method', async () => {
+    const { path, fill } = await seed()
+    await fill(minutes(0, 3))
+    const url = `https://api.test${path}&start=${at(0)}&end=${at(3)}`
+    const send = (method: string) => exports.default.fetch(new Request(url, { method }))
+    expect(await (await send('HEAD')).text()).toBe('')
+    await until(async () => (await caches.default.match(url)) !== undefined)
+    expect(candlesOf(await (await send('GET')).json()).data).toHaveLength(3)
+    expect((await send('HEAD')).headers.get('X-Coverage-Complete')).toBe('true')
+    for (const method of ['POST', 'PUT', 'DELETE']) {
+      expect(await problem(await send(method)), method).toMatchObject({ status: 405, code: 'method_not_allowed' })
+    }
+  })
+
   it('keeps no incomplete answer, no open candle, no failure', async () => {
     const { path, fill } = await seed()
     await fill(minutes(0, 3))

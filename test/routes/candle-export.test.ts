@@ -62,6 +62,25 @@ describe('all=true', () => {
     expect(lines).toHaveLength(19)
   })
 
+  it('claims nothing beyond the last range that it has read', async () => {
+    const { path, symbol, seriesId } = await seed()
+    await env.DB.batch([
+      env.DB.prepare(
+        `INSERT INTO coverage WITH RECURSIVE n (i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < 4999)
+         SELECT ?1, CAST(?2 AS INTEGER) + i * 120000, CAST(?2 AS INTEGER) + i * 120000 + 60000, 'test' FROM n`,
+      ).bind(seriesId, T0),
+      env.DB.prepare("INSERT INTO coverage VALUES (?1, ?2, ?3, 'test')").bind(seriesId, at(10_000), at(20_000)),
+    ])
+    const missing = async (end: number) => {
+      const url = `${path.replace('1m', '5m')}&start=${at(0)}&end=${at(end)}&all=true&format=csv`
+      const { headers } = await api(url)
+      return [headers.get('X-Coverage-Missing'), headers.get('X-Coverage-Missing-Truncated')]
+    }
+    const holes = (end: number) => `[["${symbol}",${at(0)},${at(end)},"incomplete_input"]]`
+    expect(await missing(20_000)).toEqual([holes(10_000), 'true'])
+    expect(await missing(9_990)).toEqual([holes(9_990), null])
+  })
+
   it('starts at the first candle without a start, derives, and tells what cannot be derived', async () => {
     const series = await seed()
     await series.fill(minutes(0, 180), [at(70)])
@@ -91,11 +110,19 @@ describe('all=true', () => {
     ['format=csv&cursor=OTHER-USDT:1767225600000', 'cursor'],
     ['format=csv&symbols=NOPE-USDT', 'symbols'],
     ['format=csv&symbols=%27', 'symbols[0]'],
-    ['format=csv&start=2000-01-01', 'start'],
   ])('refuses %s', async (query, path) => {
     const { path: url, seriesId } = await seed()
     await env.DB.prepare('UPDATE series SET first_candle_time = NULL WHERE id = ?1').bind(seriesId).run()
     const response = await api(`${url}&all=true&${query}`)
     expect(await problem(response)).toMatchObject({ errors: [{ path }] })
+  })
+
+  it('refuses more stored candles than one export reads, however short what is recorded of a long life', async () => {
+    const { path: url, seriesId } = await seed()
+    expect((await api(`${url}&all=true&format=csv&start=2000-01-01`)).status).toBe(200)
+    await env.DB.prepare("INSERT OR REPLACE INTO coverage VALUES (?1, 0, ?2, 'test')").bind(seriesId, T0).run()
+    await env.DB.prepare('UPDATE series SET first_candle_time = 0 WHERE id = ?1').bind(seriesId).run()
+    const response = await api(`${url}&all=true&format=csv&start=2000-01-01`)
+    expect(await problem(response)).toMatchObject({ errors: [{ path: 'start' }] })
   })
 })

@@ -36,6 +36,35 @@ describe('GET /v1/coverage', () => {
     })
   })
 
+  it('does not let what is stored outside of the instrument’s life stand for what is missing in it', async () => {
+    const { symbol, fill, seriesId } = await seed()
+    await fill(minutes(0, 10))
+    await fill(minutes(15, 40))
+    await env.DB.prepare('INSERT INTO empty_slots VALUES (?1, ?2, 0)').bind(seriesId, at(35)).run()
+    await env.DB.prepare('UPDATE instruments SET valid_to = ?2 WHERE id = ?1')
+      .bind(seriesId, at(30) - 1)
+      .run()
+    const whole = url(symbol, `&start=${at(-5)}&end=${at(45)}`)
+    expect(await read(whole)).toMatchObject({
+      complete: false,
+      slots: { expected: 30, present: 25, empty: 0, missing: 5, outside: 20 },
+      ranges: [
+        [at(0), at(10)],
+        [at(15), at(30)],
+      ],
+    })
+    await env.DB.prepare('UPDATE series SET first_candle_time = ?2 WHERE id = ?1').bind(seriesId, at(20)).run()
+    expect(await read(whole)).toMatchObject({
+      complete: true,
+      slots: { expected: 10, present: 10, empty: 0, missing: 0, outside: 40 },
+    })
+    expect(await read(url(symbol, `&start=${at(32)}&end=${at(38)}`))).toMatchObject({
+      complete: true,
+      slots: { expected: 0, present: 0, empty: 0, missing: 0, outside: 6 },
+      ranges: [],
+    })
+  })
+
   it('begins with the first candle, and ends with the last closed slot', async () => {
     const { symbol, fill } = await seed()
     await fill(minutes(0, 10))
@@ -48,6 +77,8 @@ describe('GET /v1/coverage', () => {
   it('proves itself by a recount', async () => {
     const { symbol, fill, seriesId } = await seed()
     await fill(minutes(0, 10), [at(4)])
+    const countWrite = () =>
+      env.DB.prepare('UPDATE series SET version = version + 1 WHERE id = ?1').bind(seriesId).run()
     const ranges = [
       [at(0), at(4)],
       [at(5), at(10)],
@@ -56,8 +87,10 @@ describe('GET /v1/coverage', () => {
       proof: { equal: true, ranges: 2, recounted: ranges },
     })
     await env.DB.prepare('DELETE FROM candles WHERE series_id = ?1 AND open_time = ?2').bind(seriesId, at(8)).run()
+    await countWrite()
     expect(await read(url(symbol, '&recount=true'))).toMatchObject({ proof: { equal: false, ranges: 3 }, ranges })
     await env.DB.prepare('DELETE FROM candles WHERE series_id = ?1').bind(seriesId).run()
+    await countWrite()
     expect(await read(url(symbol, '&recount=true'))).toMatchObject({ proof: { equal: false, ranges: 0 } })
   })
 

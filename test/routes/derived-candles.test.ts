@@ -1,9 +1,9 @@
 import { env } from 'cloudflare:workers'
 import { describe, expect, it } from 'vitest'
 import { decimal } from '../../src/domain/decimal.ts'
-import { slotsIn, type Window } from '../../src/domain/interval.ts'
+import { type Interval, slotsIn, type Window } from '../../src/domain/interval.ts'
 import { candleAt, MINUTE, T0 } from '../store/seed.ts'
-import { candlesOf, minutes, openTimes, read, readAllPages, type SeededSeries, seed } from './api.ts'
+import { api, candlesOf, minutes, openTimes, read, readAllPages, type SeededSeries, seed } from './api.ts'
 
 const HOUR = 60
 const DAY = 24 * HOUR
@@ -27,6 +27,16 @@ function distinct(window: Window) {
 
 const hourly = ({ path }: SeededSeries) => path.replace('interval=1m', 'interval=1h')
 const as = ({ path }: SeededSeries, interval: string) => path.replace('interval=1m', `interval=${interval}`)
+
+/** Another interval of the same instrument, without data; its id is returned. */
+async function addSeries({ seriesId }: SeededSeries, interval: Interval, recordedFrom: number | null) {
+  const row = await env.DB.prepare(
+    `INSERT INTO series (instrument_id, interval, source, recorded_from) VALUES (?1, ?2, 'exchange', ?3) RETURNING id`,
+  )
+    .bind(seriesId, interval, recordedFrom)
+    .first<{ id: number }>()
+  return row?.id ?? 0
+}
 
 describe('a derived interval', () => {
   it('is exact, and says so', async () => {
@@ -130,12 +140,57 @@ describe('a derived interval', () => {
   it('comes from the largest stored divisor', async () => {
     const series = await seed()
     await series.fill(minutes(0, 2 * DAY))
-    await env.DB.prepare("INSERT INTO series (instrument_id, interval, source) VALUES (?1, '1h', 'exchange')")
-      .bind(series.seriesId)
-      .run()
+    await addSeries(series, '1h', T0)
     const body = await read(`${as(series, '4h')}&start=${at(0)}&end=${at(DAY)}`)
     expect(body).toMatchObject({ data: [], coverage: { missing: [[at(0), at(DAY), 'incomplete_input']] } })
     expect(openTimes(await read(`${as(series, '15m')}&start=${at(0)}&end=${at(15)}`))).toEqual([at(0)])
+  })
+})
+
+describe('a series that only a backfill wanted', () => {
+  /** Covered between two minutes, and unrecorded. */
+  async function backfilled(series: SeededSeries, interval: Interval, from: number, to: number): Promise<void> {
+    const id = await addSeries(series, interval, null)
+    await env.DB.prepare("INSERT INTO coverage VALUES (?1, ?2, ?3, 'test')").bind(id, at(from), at(to)).run()
+  }
+  const window = (from: number, to: number) => `&start=${at(from)}&end=${at(to)}`
+
+  it('does not hide what can be derived from a recorded one', async () => {
+    const series = await seed()
+    await series.fill(minutes(0, 4 * HOUR))
+    await backfilled(series, '1h', 0, 2 * HOUR)
+    await addSeries(series, '30m', null)
+    const body = await read(`${hourly(series)}${window(0, 4 * HOUR)}`)
+    expect(body).toMatchObject({ derived: true, coverage: { complete: true } })
+    expect(await read(`${as(series, '2h')}${window(0, 4 * HOUR)}`)).toMatchObject({ coverage: { complete: true } })
+    expect(await read(`${hourly(series)}&end=${at(4 * HOUR)}&limit=2`)).toMatchObject({ derived: true })
+    const rows = await (await api(`${hourly(series)}${window(0, 4 * HOUR)}&all=true&format=csv`)).text()
+    expect(rows.trimEnd().split('\n')).toHaveLength(5)
+  })
+
+  it('answers where it reaches further than a recorded one', async () => {
+    const series = await seed()
+    await series.fill(minutes(0, 4 * HOUR))
+    await backfilled(series, '1h', -10 * HOUR, 2 * HOUR)
+    expect(await read(`${hourly(series)}${window(-10 * HOUR, 4 * HOUR)}`)).toMatchObject({ derived: false })
+    expect(await read(`${hourly(series)}${window(0, 4 * HOUR)}`)).toMatchObject({ derived: true })
+    expect(await read(`${hourly(series)}${window(-10 * HOUR, -8 * HOUR)}`)).toMatchObject({ derived: false })
+  })
+
+  it('answers where nothing else can', async () => {
+    const series = await seed('1h')
+    await env.DB.prepare('UPDATE series SET recorded_from = NULL WHERE id = ?1').bind(series.seriesId).run()
+    await series.fill(minutes(0, 4 * HOUR))
+    const url = series.path.replace('interval=1h', 'interval=2h')
+    expect(openTimes(await read(`${url}${window(0, 4 * HOUR)}`))).toEqual([at(0), at(2 * HOUR)])
+    expect(await read(`${series.path}${window(100 * DAY, 101 * DAY)}`)).toMatchObject({ derived: false, data: [] })
+  })
+
+  it('gives way to the interval itself where that is recorded', async () => {
+    const series = await seed()
+    await series.fill(minutes(0, 4 * HOUR))
+    await addSeries(series, '1h', at(3 * HOUR))
+    expect(await read(`${hourly(series)}${window(0, 4 * HOUR)}`)).toMatchObject({ derived: false, data: [] })
   })
 })
 

@@ -168,7 +168,7 @@ it(`${RUNS} mutated readings: no failure, no word of the inside`, async () => {
     fc.asyncProperty(path, query, header, (asked, parameters, headers) =>
       check(`${asked}?${parameters}`, { method: 'GET', headers }),
     ),
-    { numRuns: RUNS },
+    { numRuns: RUNS, endOnFailure: true },
   )
 })
 
@@ -186,6 +186,6 @@ it(`${RUNS} mutated writings: no failure, and nothing is written by what is refu
       await check(asked, { method: verb, headers, ...(verb === 'DELETE' ? {} : { body: text.toWellFormed() }) })
       if (before !== undefined) expect(await state()).toEqual(before)
     }),
-    { numRuns: RUNS },
+    { numRuns: RUNS, endOnFailure: true },
   )
 })

@@ -38,6 +38,26 @@ it('counts what was covered before, and what is covered now', async () => {
   expect(await readBackfillWindows(db(), ['b'], ['okx'])).toEqual([])
 })
 
+it('counts what is covered while the instrument lives', async () => {
+  const { seriesId, lease } = await seedSeries('1m', 30)
+  for (const part of [minutes(0, 10), minutes(15, 40)]) {
+    const candles = [...slotsIn(part, '1m')].map((time) => candleAt(time))
+    await writeChunk(env.DB, chunkOf(seriesId, '1m', { window: part, candles }), lease, `${part.start}`)
+  }
+  await env.DB.batch([
+    // In the middle of the slot that opens at minute 29.
+    env.DB.prepare('UPDATE instruments SET valid_to = ?1 WHERE id = 30').bind(T0 + 29.5 * MINUTE),
+    env.DB.prepare('UPDATE series SET first_candle_time = ?1 WHERE id = 30').bind(T0 + 2 * MINUTE),
+  ])
+  const window = { instrumentId: 30, interval: '1m', ...minutes(0, 60) } as const
+  await db().batch(insertWindowsStatements(db(), 'c', [window]))
+  await db().batch(insertWindowsStatements(db(), 'd', [{ ...window, ...minutes(32, 60) }]))
+  expect(await readBackfillWindows(db(), ['c', 'd'], ['okx'])).toMatchObject([
+    { backfillId: 'c', coveredBefore: 23, covered: 23 },
+    { backfillId: 'd', coveredBefore: 0, covered: 0 },
+  ])
+})
+
 it('cancelling leaves alone what is finished', async () => {
   await seedSeries('1m', 20)
   const window = { instrumentId: 20, ...minutes(0, 60) }

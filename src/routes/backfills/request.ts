@@ -18,7 +18,7 @@ export const requestSchema = z
     exchanges: z.array(exchangeSchema).min(1).max(MAX_EXCHANGES),
     symbols: z.array(symbolSchema).min(1).max(MAX_SYMBOLS),
     intervals: intervalsSchema,
-    start: timeSchema.openapi({ description: 'Inclusive' }),
+    start: timeSchema.openapi({ description: 'Inclusive; milliseconds UTC or ISO 8601' }),
     end: timeSchema.optional().openapi({ description: 'Exclusive. Without it, or later than now: now' }),
   })
   .superRefine(({ exchanges, symbols, intervals, start, end }, context) => {

@@ -13,8 +13,9 @@ import {
 } from '../../store/backfills.ts'
 import { formatBookmark } from '../../store/sessions.ts'
 import { type AppContext, createRouter } from '../context.ts'
+import { bookmarkHeader, bookmarkParameter } from '../headers.ts'
 import { cursorParam, listSchema, nextPage } from '../lists.ts'
-import { requireAdmin } from '../middleware/admin.ts'
+import { adminSecurity, requireAdmin } from '../middleware/admin.ts'
 import { jsonBody } from '../middleware/json-body.ts'
 import { limitParam } from '../params.ts'
 import { pokeLoaders } from '../poke.ts'
@@ -78,11 +79,14 @@ const create = createRoute({
     'Fills a window of the past for every combination of the exchanges, symbols and intervals, without recording them ' +
     'from now on. A symbol that some of the exchanges do not list is `skipped` there; one that none lists is an error.',
   tags: ['Backfills'],
-  security: [{ token: [] }],
+  security: adminSecurity,
   middleware: [requireAdmin, jsonBody] as const,
   request: { body: { required: true, content: { 'application/json': { schema: requestSchema } } } },
   responses: {
-    202: jsonResponse(acceptedSchema, 'Accepted: `Location` tells the progress'),
+    202: {
+      ...jsonResponse(acceptedSchema, 'Accepted: `Location` tells the progress'),
+      headers: bookmarkHeader,
+    },
     ...problemResponses(400, 401, 413, 415, 422, 503),
   },
 })
@@ -92,6 +96,7 @@ const list = createRoute({
   path: '/v1/backfills',
   summary: 'Backfills, newest first',
   tags: ['Backfills'],
+  parameters: [bookmarkParameter],
   request: { query: z.strictObject({ limit: limitParam(20, 100), cursor: cursorParam.optional() }) },
   responses: { 200: jsonResponse(listSchema(backfillSchema), 'One page'), ...problemResponses(400, 503) },
 })
@@ -101,6 +106,7 @@ const get = createRoute({
   path: '/v1/backfills/{id}',
   summary: 'How far a backfill is',
   tags: ['Backfills'],
+  parameters: [bookmarkParameter],
   request: { params },
   responses: { 200: jsonResponse(backfillSchema, 'Its progress'), ...problemResponses(404, 503) },
 })
@@ -111,10 +117,10 @@ const cancel = createRoute({
   summary: 'Cancel a backfill',
   description: 'What has been loaded stays. Cancelling twice changes nothing.',
   tags: ['Backfills'],
-  security: [{ token: [] }],
+  security: adminSecurity,
   middleware: [requireAdmin] as const,
   request: { params },
-  responses: { 204: { description: 'Cancelled' }, ...problemResponses(401, 404, 503) },
+  responses: { 204: { description: 'Cancelled', headers: bookmarkHeader }, ...problemResponses(401, 404, 503) },
 })
 
 export const backfillsRouter = createRouter()

@@ -36,6 +36,8 @@ interface ExportPart {
   readonly missing: readonly MissingRange[]
   /** Whether more may be missing than is listed. */
   readonly isCut: boolean
+  /** At most so many candles are stored of it. */
+  readonly stored: number
 }
 
 /**
@@ -53,7 +55,7 @@ export async function answerExport(
   const closed = closedTo(c.var.deps.clock.now(), query.interval, connectors[exchange].rest.settleMs)
   const parts: ExportPart[] = []
   for (const entry of remainingEntries(entries, query)) parts.push(await planPart(db, entry, query, closed))
-  checkSize(parts, query.interval)
+  checkSize(parts)
   const missing = parts.flatMap((part) => part.missing)
   checkComplete(query.strict, missing)
   const headers = new Headers({
@@ -95,7 +97,7 @@ async function planPart(db: Reader, entry: CatalogEntry, query: CandlesQuery, cl
   const window = intersectWindows(asked, life)
   if (choice.from === 'nothing' || coverage === undefined) {
     const missing = missingRanges(window, interval, [], [], 'not_recorded')
-    return { entry, choice, window, missing, isCut: false }
+    return { entry, choice, window, missing, isCut: false, stored: 0 }
   }
   const unexplained = coverage.marks.isFailing ? 'load_failing' : 'not_loaded'
   const baseWindow = intersectWindows(window, lifeOf(first, instrument.validTo, choice.series.interval))
@@ -107,6 +109,7 @@ async function planPart(db: Reader, entry: CatalogEntry, query: CandlesQuery, cl
     window,
     missing: choice.from === 'stored' ? missing : widened(missing, interval),
     isCut: known.end < baseWindow.end,
+    stored: countStored(coverage, known, baseWindow, choice.series.interval),
   }
 }
 
@@ -115,6 +118,12 @@ function knownTo({ covered, gaps }: SeriesCoverage): number {
   const lastRange = covered.length < MAX_LISTED_RANGES ? undefined : covered.at(-1)
   const lastGap = gaps.length < MAX_LISTED_RANGES ? undefined : gaps.at(-1)
   return Math.min(lastRange?.end ?? Number.POSITIVE_INFINITY, lastGap?.openTime ?? Number.POSITIVE_INFINITY)
+}
+
+/** Slots that are covered, and those of which that is not known. */
+function countStored({ covered }: SeriesCoverage, known: Window, window: Window, interval: Interval): number {
+  const inside = covered.reduce((sum, range) => sum + countSlots(intersectWindows(range, known), interval), 0)
+  return inside + countSlots({ start: known.end, end: window.end }, interval)
 }
 
 /** What is missing of a derived interval: every slot over incomplete input. */
@@ -127,11 +136,8 @@ function widened(missing: readonly Window[], interval: Interval): MissingRange[]
 }
 
 /** @throws AppError `invalid_request` */
-function checkSize(parts: readonly ExportPart[], interval: Interval): void {
-  const slots = parts.map(({ choice, window }) =>
-    countSlots(window, choice.from === 'nothing' ? interval : choice.series.interval),
-  )
-  const total = slots.reduce((sum, count) => sum + count, 0)
+function checkSize(parts: readonly ExportPart[]): void {
+  const total = parts.reduce((sum, { stored }) => sum + stored, 0)
   if (total <= MAX_EXPORT_SLOTS) return
   throw invalidField('start', `the window needs ${total} stored candles; one export reads ${MAX_EXPORT_SLOTS}`)
 }

@@ -67,11 +67,7 @@ export function coverageHeaders(
  *
  * @param isCut whether there may be more than are given
  */
-export function setMissing(
-  headers: Headers,
-  missing: readonly (readonly (string | number)[])[],
-  isCut = false,
-): void {
+export function setMissing(headers: Headers, missing: readonly (readonly (string | number)[])[], isCut = false): void {
   headers.set('X-Coverage-Missing', JSON.stringify(missing.slice(0, MAX_HEADER_RANGES)))
   if (isCut || missing.length > MAX_HEADER_RANGES) headers.set('X-Coverage-Missing-Truncated', 'true')
 }

@@ -5,6 +5,7 @@ import { intervals } from '../../domain/interval.ts'
 import type { ExchangeName } from '../../exchanges/registry.ts'
 import type { CatalogEntry } from '../../store/catalog.ts'
 import { type AppContext, createRouter } from '../context.ts'
+import { bookmarkParameter, candleHeaders } from '../headers.ts'
 import { exchangeParam, findInstrument, symbolParam } from '../params.ts'
 import { problemResponses } from '../responses.ts'
 import { answerExport } from './export.ts'
@@ -39,6 +40,7 @@ const coverageSchema = z
   })
   .openapi('CandleCoverage')
 
+/** A page of candles as JSON. */
 export const candlesSchema = z
   .object({
     exchange: z.string(),
@@ -59,6 +61,12 @@ export const candlesSchema = z
   })
   .openapi('Candles')
 
+const arraySchema = z
+  .array(z.tuple([time, z.number(), z.number(), z.number(), z.number(), z.number()]))
+  .openapi('CandleArray', { description: 'With `format=array`: [openTime, open, high, low, close, volume]' })
+
+const bodySchema = z.union([candlesSchema, arraySchema]).openapi({}, { unionPreferredType: 'oneOf' })
+
 const route = createRoute({
   method: 'get',
   path: '/v1/candles/{exchange}/{symbol}',
@@ -67,12 +75,14 @@ const route = createRoute({
     'Closed candles of a window, and what is known of the slots without one. `format=array`, `csv` and `ndjson` say it ' +
     'in the headers `X-Coverage-Complete` and `X-Coverage-Missing` (JSON: `[[from, to, reason]]`).',
   tags: ['Candles'],
+  parameters: [bookmarkParameter],
   request: { params: z.object({ exchange: exchangeParam, symbol: symbolParam }), query: candlesQuery },
   responses: {
     200: {
       description: 'One page, or with `all=true` the whole window as a stream',
+      headers: candleHeaders,
       content: {
-        'application/json': { schema: candlesSchema },
+        'application/json': { schema: bodySchema },
         'text/csv': { schema: z.string() },
         'application/x-ndjson': { schema: z.string() },
       },

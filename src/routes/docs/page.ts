@@ -42,6 +42,7 @@ const shape = (api, schema, depth = 0) => {
   if (s.properties) {
     return Object.fromEntries(Object.entries(s.properties).map(([key, value]) => [key, shape(api, value, depth + 1)]))
   }
+  if (s.oneOf) return shape(api, s.oneOf[0], depth)
   if (s.items) return [shape(api, s.items, depth + 1)]
   if (s.enum) return s.enum.join(' | ')
   return [].concat(s.type || 'any').join(' | ')

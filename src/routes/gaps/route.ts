@@ -9,6 +9,7 @@ import type { Position } from '../../store/pages.ts'
 import type { Shard } from '../../store/sessions.ts'
 import { type AppContext, createRouter } from '../context.ts'
 import { type InstrumentFilter, resolveFilter } from '../filters.ts'
+import { bookmarkParameter } from '../headers.ts'
 import { cursorParam, listSchema, nextPage } from '../lists.ts'
 import { exchangeParam, intervalParam, limitParam, symbolParam } from '../params.ts'
 import { jsonResponse, problemResponses } from '../responses.ts'
@@ -62,6 +63,7 @@ const route = createRoute({
     'Slots that should hold a candle and do not: asked for in vain, refused as unsound, or not loaded yet. Consecutive ' +
     'slots with one reason are one range. `include=quarantine` adds the refused records, as they came.',
   tags: ['Coverage'],
+  parameters: [bookmarkParameter],
   request: {
     query: z.strictObject({
       exchange: exchangeParam.optional(),
