@@ -5,7 +5,7 @@ import type { Interval } from '../src/domain/interval.ts'
 import { connectorFor } from '../src/exchanges/registry.ts'
 import type { HostHealth } from '../src/history/host.ts'
 import { housekeepingDueAt, keepHouse, type LoaderMemo, NEW_MEMO } from '../src/history/housekeeping.ts'
-import { ExchangeHttp } from '../src/history/http.ts'
+import { ExchangeHttp, type SpentBudgets } from '../src/history/http.ts'
 import { type LoaderDeps, RUN_MS, runLoader } from '../src/history/loader.ts'
 import { type OpenCandles, readOpenCandles } from '../src/history/open-candle.ts'
 import { type LoaderStatus, loaderState } from '../src/history/status.ts'
@@ -102,7 +102,11 @@ export class ExchangeLoader extends DurableObject<Env> {
     const deadline = this.#lastRunAt + RUN_MS
     const memo = await keepHouse(deps, await this.#memo(), deadline)
     await this.ctx.storage.put('memo', memo)
-    return Math.min(await runLoader(deps, deadline), housekeepingDueAt(memo))
+    try {
+      return Math.min(await runLoader(deps, deadline), housekeepingDueAt(memo))
+    } finally {
+      await this.ctx.storage.put('spent', deps.http.spent())
+    }
   }
 
   /** The exchange that this object serves; `undefined`, and no alarm any more, where the configuration has moved it. */
@@ -144,6 +148,7 @@ export class ExchangeLoader extends DurableObject<Env> {
     const { clock, config, stores, newId } = this.#app
     const { storage } = this.ctx
     const known = await storage.list<HostHealth>({ prefix: HOST })
+    const spent = (await storage.get<SpentBudgets>('spent')) ?? {}
     const http = new ExchangeHttp({
       connector,
       baseUrl: config.hosts[exchange] ?? {},
@@ -151,6 +156,7 @@ export class ExchangeLoader extends DurableObject<Env> {
       clock,
       random: Math.random,
       known: new Map([...known].map(([key, health]) => [key.slice(HOST.length), health])),
+      spent,
       onHostHealth: (host, health) => storage.put(HOST + host, health),
     })
     const db = stores.storeFor(exchange)

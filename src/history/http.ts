@@ -3,7 +3,7 @@ import { AppError } from '../domain/errors.ts'
 import { type InstrumentKind, instrumentKinds } from '../domain/instrument.ts'
 import type { ExchangeConnector, RestCall } from '../exchanges/connector.ts'
 import { ExchangeClock, HEALTHY, type HostHealth, nextHostHealth } from './host.ts'
-import { type Lane, RateBudget } from './rate-budget.ts'
+import { type Lane, RateBudget, type Spent } from './rate-budget.ts'
 import type { HostStatus } from './status.ts'
 
 /** A Worker may hold six connections at once; one is left for everything else.
@@ -12,6 +12,9 @@ export const CONCURRENT_FETCHES = 5
 /** Long enough for an exchange's whole instrument list on a slow day. However fast the clock runs, an answer has a real second. */
 const TIMEOUT_MS = 10_000
 const MIN_REAL_TIMEOUT_MS = 1_000
+
+/** By host and name of the limit. */
+export type SpentBudgets = Readonly<Record<string, readonly Spent[]>>
 
 export interface HttpOptions {
   readonly connector: ExchangeConnector
@@ -23,6 +26,8 @@ export interface HttpOptions {
   readonly random: () => number
   /** What an earlier instance had learned, by host: a ban outlives an eviction. */
   readonly known: ReadonlyMap<string, HostHealth>
+  /** What earlier instances have spent lately, as {@link ExchangeHttp.spent} gave it. */
+  readonly spent: SpentBudgets
   /** Called when a host's health changes, so that it can be kept. */
   readonly onHostHealth: (host: string, health: HostHealth) => void
 }
@@ -93,6 +98,16 @@ export class ExchangeHttp {
         return { kind: 'failed', reason: error.detail }
       throw error
     }
+  }
+
+  /** What has been spent lately of every budget, to be kept: an object may be evicted at any time. */
+  spent(): SpentBudgets {
+    const now = this.#options.clock.now()
+    const all: Record<string, readonly Spent[]> = {}
+    for (const host of this.#hosts.values()) {
+      for (const budget of host.budgets.values()) all[`${host.name} ${budget.name}`] = budget.snapshot(now)
+    }
+    return all
   }
 
   /** The exchange's time (ms UTC) as its answers show it. */
@@ -169,6 +184,7 @@ export class ExchangeHttp {
       const limit = connector.rest.rateLimits.find((candidate) => candidate.name === name)
       if (limit === undefined) throw new AppError('misconfigured', `${connector.exchange} has no rate limit ${name}`)
       budget = new RateBudget(limit, budgetShare)
+      budget.restore(this.#options.spent[`${host.name} ${name}`] ?? [])
       host.budgets.set(name, budget)
     }
     return budget

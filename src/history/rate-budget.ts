@@ -21,6 +21,15 @@ interface Need {
   readonly weight: number
 }
 
+/** Weight spent at a time, ms. */
+export interface Spent {
+  readonly at: number
+  readonly weight: number
+}
+
+/** A window's spendings are kept in so many pieces: what is restored is late by a fiftieth of it at most. */
+const SNAPSHOT_SLICES = 50
+
 interface Spending {
   readonly at: number
   readonly lane: Lane
@@ -44,6 +53,26 @@ export class RateBudget {
     this.name = limit.name
     this.windowMs = limit.windowMs
     this.allowance = Math.max(1, Math.floor(limit.limit * share))
+  }
+
+  /** What has been spent lately, in few enough pieces to be kept; each as late as it can have been. */
+  snapshot(now: number): Spent[] {
+    this.#forget(now)
+    const sliceMs = this.windowMs / SNAPSHOT_SLICES
+    const slices = new Map<number, Spent>()
+    for (const { at, weight } of this.#spendings) {
+      const slice = Math.floor(at / sliceMs)
+      slices.set(slice, { at, weight: (slices.get(slice)?.weight ?? 0) + weight })
+    }
+    return [...slices.values()]
+  }
+
+  /** Takes up what an earlier instance had spent, so that an eviction does not earn a second allowance. */
+  restore(spent: readonly Spent[]): void {
+    for (const { at, weight } of spent) {
+      this.#spendings.push({ at, lane: 'backfill', weight })
+      this.#used += weight
+    }
   }
 
   /** Weight spent in the window that ends at `now`. */

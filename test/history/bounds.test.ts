@@ -37,6 +37,7 @@ function marketOf(exchange: string): Market {
     clock,
     random: () => 0,
     known: new Map(),
+    spent: {},
     onHostHealth: () => {},
   })
   return {

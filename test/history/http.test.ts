@@ -42,6 +42,7 @@ function httpTo(
     clock: scaledClock(Date.now, scale, Date.now()),
     random: () => 0,
     known,
+    spent: {},
     onHostHealth: (_host, health) => seen.push(health),
   })
 }

@@ -74,6 +74,19 @@ describe('RateBudget', () => {
     expect(budget.take('backfill', 90, 6_000)).toBe(0)
   })
 
+  it('is no larger after an eviction, and no smaller than it has to be', () => {
+    const before = new RateBudget(LIMIT, 1)
+    for (let at = 0; at < 100; at++) expect(before.take('backfill', 1, at)).toBe(0)
+    const kept = before.snapshot(100)
+    expect(kept.length).toBeLessThan(10)
+    const after = new RateBudget(LIMIT, 1)
+    after.restore(kept)
+    expect(after.used(100)).toBe(100)
+    expect(after.take('backfill', 1, 999)).toBeGreaterThan(0)
+    expect(after.take('backfill', 20, 1_019)).toBe(0)
+    expect(after.used(1_099)).toBe(20)
+  })
+
   it('lets a request through alone that is heavier than all of it', () => {
     const budget = new RateBudget({ ...LIMIT, limit: 5 }, 1)
     expect(budget.take('backfill', 10, 0)).toBe(0)
