@@ -1,14 +1,21 @@
 import { DurableObject } from 'cloudflare:workers'
 import { createDeps, loaderName } from '../src/deps.ts'
+import type { Answer, Refusal } from '../src/domain/answer.ts'
+import type { Candle } from '../src/domain/candle.ts'
 import { AppError } from '../src/domain/errors.ts'
-import type { Interval } from '../src/domain/interval.ts'
+import type { Interval, Window } from '../src/domain/interval.ts'
+import type { BookSnapshot } from '../src/domain/order-book.ts'
+import type { StoredInstrument } from '../src/domain/series.ts'
 import { connectorFor } from '../src/exchanges/registry.ts'
+import { answerTradeHole, type Newest, readBookSnapshot, readCandles, readNewest } from '../src/history/feed-answers.ts'
 import type { HostHealth } from '../src/history/host.ts'
 import { housekeepingDueAt, keepHouse, type LoaderMemo, NEW_MEMO } from '../src/history/housekeeping.ts'
 import { ExchangeHttp, type SpentBudgets } from '../src/history/http.ts'
 import { type LoaderDeps, RUN_MS, runLoader } from '../src/history/loader.ts'
 import { type OpenCandles, readOpenCandles } from '../src/history/open-candle.ts'
+import { UNKNOWN_INSTRUMENT } from '../src/history/refusal.ts'
 import { type LoaderStatus, loaderState } from '../src/history/status.ts'
+import type { FoundTrades, TradeHole } from '../src/history/trade-history.ts'
 import type { Lease } from '../src/store/chunk.ts'
 import { claimLease } from '../src/store/leases.ts'
 import { LoaderStore } from '../src/store/loader-store.ts'
@@ -83,16 +90,43 @@ export class ExchangeLoader extends DurableObject<Env> {
     const recent = this.#openCandles.get(key)
     if (recent !== undefined && now - recent.at < OPEN_CANDLES_MS) return recent.answer
     if (this.#openCandles.size > MAX_OPEN_CANDLES) this.#openCandles.clear()
-    const answer = this.#readOpenCandles(exchange, instrumentId, interval)
+    const answer = this.#answer(exchange, instrumentId, (deps, instrument) =>
+      readOpenCandles(deps, instrument, interval),
+    )
     this.#openCandles.set(key, { at: now, answer })
     return answer
   }
 
-  async #readOpenCandles(exchange: string, instrumentId: number, interval: Interval): Promise<OpenCandles> {
+  /** For the feed of the exchange, as are the next three: see `history/feed-answers.ts`. */
+  async readBookSnapshot(exchange: string, instrumentId: number, depth: number): Promise<Answer<BookSnapshot>> {
+    return this.#answer(exchange, instrumentId, (deps, instrument) => readBookSnapshot(deps, instrument, depth))
+  }
+
+  async readTradeHole(exchange: string, instrumentId: number, hole: TradeHole): Promise<Answer<FoundTrades>> {
+    return this.#answer(exchange, instrumentId, (deps, instrument) => answerTradeHole(deps, instrument, hole))
+  }
+
+  async readCandles(
+    exchange: string,
+    instrumentId: number,
+    interval: Interval,
+    window: Window,
+  ): Promise<Answer<readonly Candle[]>> {
+    return this.#answer(exchange, instrumentId, (deps, instrument) => readCandles(deps, instrument, interval, window))
+  }
+
+  async readNewest(exchange: string, instrumentId: number, what: Newest['what']): Promise<Answer<Newest>> {
+    return this.#answer(exchange, instrumentId, (deps, instrument) => readNewest(deps, instrument, what))
+  }
+
+  async #answer<T>(
+    exchange: string,
+    instrumentId: number,
+    answer: (deps: LoaderDeps, instrument: StoredInstrument) => Promise<T>,
+  ): Promise<T | Refusal> {
     const deps = await this.#deps(exchange)
     const instrument = await deps.store.readInstrument(instrumentId)
-    if (instrument === undefined) return { ok: false, code: 'unknown_instrument', detail: 'no such instrument' }
-    return readOpenCandles(deps, instrument, interval)
+    return instrument === undefined ? UNKNOWN_INSTRUMENT : answer(deps, instrument)
   }
 
   /** One run; returns when the next is due. */

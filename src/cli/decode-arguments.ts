@@ -14,26 +14,42 @@ export const restResources = [
 ] as const
 export type RestResource = (typeof restResources)[number]
 
+const transports = ['rest', 'ws'] as const
+
 /** What `npm run decode` was asked to do. */
-export interface DecodeOptions {
+export type DecodeOptions = RestOptions | StreamOptions
+
+interface CommonOptions {
   readonly exchange: ExchangeName
-  readonly transport: 'rest'
-  readonly resource: RestResource
   readonly kind: InstrumentKind
   /** As typed: ours, ccxt's, zvt's or the exchange's own. */
   readonly symbol: string | null
-  readonly interval: Interval | null
   /** A file of instruments as `--resource instruments` prints them. */
   readonly instrumentsFile: string | null
+}
+
+/** Bodies of HTTP answers. */
+export interface RestOptions extends CommonOptions {
+  readonly transport: 'rest'
+  readonly resource: RestResource
+  readonly interval: Interval | null
   /** The HTTP status under which an `error` body came. */
   readonly status: number
 }
 
-export const usage = `usage: npm run decode -- --exchange ${exchangeNames.join('|')} --transport rest --resource RESOURCE < body
+/** Frames of a WebSocket, a line each. */
+export interface StreamOptions extends CommonOptions {
+  readonly transport: 'ws'
+}
+
+const exchangeChoice = `--exchange ${exchangeNames.join('|')}`
+
+export const usage = `usage: npm run decode -- ${exchangeChoice} --transport rest --resource RESOURCE < body
+       npm run decode -- ${exchangeChoice} --transport ws < frames
 
   --resource     ${restResources.join(' | ')}
   --kind         ${instrumentKinds.join(' | ')} (default spot)
-  --symbol       BTC-USDT, BTC/USDT:USDT or the exchange's own, where the body does not say
+  --symbol       BTC-USDT, BTC/USDT:USDT or the exchange's own, where the input does not say
   --interval     ${intervals.join(' ')}, of candles
   --instruments  FILE as printed for --resource instruments: gives symbols and contract sizes
   --status       HTTP status of an error body (default 200)
@@ -49,11 +65,12 @@ export function parseDecodeArguments(args: readonly string[]): DecodeOptions {
   const values = parseOptions(args)
   const exchange = values.exchange ?? ''
   if (!isExchangeName(exchange)) throw new UsageError(`--exchange must be one of ${exchangeNames.join(', ')}`)
-  if (values.transport === 'ws') throw new UsageError('--transport ws is not available: only rest')
-  if (values.transport !== 'rest') throw new UsageError('--transport must be rest')
+  const transport = oneOf('--transport', transports, values.transport ?? '')
   const kind = oneOf('--kind', instrumentKinds, values.kind ?? 'spot')
   const rest = connectorFor(exchange)?.rest
   if (rest?.baseUrl[kind] === undefined) throw new UsageError(`${exchange} has no ${kind} instruments here`)
+  const common = { exchange, kind, symbol: values.symbol ?? null, instrumentsFile: values.instruments ?? null }
+  if (transport === 'ws') return { ...common, transport }
   const resource = oneOf('--resource', restResources, values.resource ?? '')
   if (resource === 'funding-rates' && rest.fundingRates === undefined) {
     throw new UsageError(`${exchange} has no funding rates`)
@@ -64,16 +81,7 @@ export function parseDecodeArguments(args: readonly string[]): DecodeOptions {
   }
   const status = values.status ?? '200'
   if (!/^[1-5]\d\d$/.test(status)) throw new UsageError('--status must be an HTTP status')
-  return {
-    exchange,
-    transport: 'rest',
-    resource,
-    kind,
-    symbol: values.symbol ?? null,
-    interval,
-    instrumentsFile: values.instruments ?? null,
-    status: Number(status),
-  }
+  return { ...common, transport, resource, interval, status: Number(status) }
 }
 
 function parseOptions(args: readonly string[]) {

@@ -1,8 +1,12 @@
+import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import { text } from 'node:stream/consumers'
 import { decodeInput } from './decode.ts'
 import { type DecodeOptions, parseDecodeArguments, UsageError, usage } from './decode-arguments.ts'
+import { FrameDecoder } from './decode-frames.ts'
 import { parseInstrumentsFile } from './instrument-names.ts'
+import { readLines } from './line-reader.ts'
+import type { Message } from './message.ts'
 
 // A reader that has seen enough (`| head`) closes the pipe, which is no failure.
 process.stdout.on('error', () => process.exit())
@@ -10,12 +14,23 @@ process.stdout.on('error', () => process.exit())
 try {
   const options = parseDecodeArguments(process.argv.slice(2))
   const instruments = readInstruments(options)
-  const input = await text(process.stdin)
-  for (const message of decodeInput(options, input, instruments)) process.stdout.write(`${JSON.stringify(message)}\n`)
+  if (options.transport === 'ws') {
+    process.stdin.setEncoding('utf8')
+    const decoder = new FrameDecoder(options, instruments)
+    for await (const frames of readLines(process.stdin)) await print(frames.flatMap((frame) => decoder.decode(frame)))
+  } else {
+    await print([...decodeInput(options, await text(process.stdin), instruments)])
+  }
 } catch (error) {
   if (!(error instanceof UsageError)) throw error
   process.stderr.write(`${error.message}\n\n${usage}`)
   process.exitCode = 2
+}
+
+/** Waits where the reader is slow: frames may come faster than it takes them, for hours. */
+async function print(messages: readonly Message[]): Promise<void> {
+  const lines = messages.map((message) => `${JSON.stringify(message)}\n`).join('')
+  if (!process.stdout.write(lines)) await once(process.stdout, 'drain')
 }
 
 function readInstruments({ instrumentsFile }: DecodeOptions) {

@@ -2,27 +2,25 @@ import type { Candle } from '../domain/candle.ts'
 import { AppError } from '../domain/errors.ts'
 import type { FundingRate } from '../domain/funding.ts'
 import type { Instrument } from '../domain/instrument.ts'
-import type { BookLevel, BookSnapshot } from '../domain/order-book.ts'
+import type { BookSnapshot } from '../domain/order-book.ts'
 import type { Ticker } from '../domain/ticker.ts'
 import type { Trade } from '../domain/trade.ts'
 import { type BadRow, isBadRow, type Row } from '../exchanges/decode.ts'
 import type { PriceCandle } from '../exchanges/decode-candles.ts'
 import { connectors, decoders } from '../exchanges/registry.ts'
-import { resolveBookSnapshot, resolveTicker, resolveTrade, staysInContracts } from '../exchanges/resolve.ts'
-import type { DecodeOptions } from './decode-arguments.ts'
-import { InstrumentNames, type Named } from './instrument-names.ts'
-
-/** One output line, before it is text. */
-export type Message = Readonly<Record<string, unknown>> & { readonly type: string }
+import { resolveBookSnapshot, resolveTicker, resolveTrade } from '../exchanges/resolve.ts'
+import type { RestOptions } from './decode-arguments.ts'
+import { InstrumentNames } from './instrument-names.ts'
+import { envelope, type Message, pairOf, unitOf } from './message.ts'
 
 /**
- * What the stream would carry for an input of `npm run decode`: messages in order. What cannot be read yields an
+ * What the stream would carry for REST bodies given to `npm run decode`: messages in order. What cannot be read yields an
  * `invalid` message, what carries nothing for this system an `ignored` one; nothing is thrown.
  * @param input one body, or lines of which each is one
  * @param instruments known ones, for symbols and contract sizes
  */
 export function* decodeInput(
-  options: DecodeOptions,
+  options: RestOptions,
   input: string,
   instruments: readonly Instrument[] = [],
 ): Generator<Message> {
@@ -49,12 +47,12 @@ function isWhole(line: string): boolean {
   }
 }
 
-function classified({ exchange, status }: DecodeOptions, body: string): Message {
+function classified({ exchange, status }: RestOptions, body: string): Message {
   const { kind, ...rest } = connectors[exchange].rest.classify(status, new Headers(), body)
   return { type: 'error', exchange, class: kind, status, ...rest }
 }
 
-function* decodeBody(options: DecodeOptions, names: InstrumentNames, body: string): Generator<Message> {
+function* decodeBody(options: RestOptions, names: InstrumentNames, body: string): Generator<Message> {
   const { exchange, resource } = options
   try {
     const messages = [...read(options, names, body)]
@@ -66,7 +64,7 @@ function* decodeBody(options: DecodeOptions, names: InstrumentNames, body: strin
   }
 }
 
-function* read(options: DecodeOptions, names: InstrumentNames, body: string): Generator<Message> {
+function* read(options: RestOptions, names: InstrumentNames, body: string): Generator<Message> {
   const decoder = decoders[options.exchange]
   switch (options.resource) {
     case 'instruments':
@@ -93,7 +91,7 @@ function* read(options: DecodeOptions, names: InstrumentNames, body: string): Ge
 }
 
 function* eachRow<T extends object>(
-  { exchange }: DecodeOptions,
+  { exchange }: RestOptions,
   rows: readonly Row<T>[],
   messagesOf: (row: T) => readonly Message[],
 ): Generator<Message> {
@@ -107,7 +105,7 @@ function invalidRow(exchange: string, { malformed, raw }: BadRow): Message {
   return { type: 'invalid', exchange, detail: malformed, raw }
 }
 
-function* readInstruments({ exchange }: DecodeOptions, body: string): Generator<Message> {
+function* readInstruments({ exchange }: RestOptions, body: string): Generator<Message> {
   const { instruments, rejected } = decoders[exchange].instruments(body)
   for (const instrument of instruments) {
     const { symbol, exchangeSymbol } = instrument
@@ -118,7 +116,7 @@ function* readInstruments({ exchange }: DecodeOptions, body: string): Generator<
   }
 }
 
-function* readCandles({ exchange, interval }: DecodeOptions, names: InstrumentNames, body: string): Generator<Message> {
+function* readCandles({ exchange, interval }: RestOptions, names: InstrumentNames, body: string): Generator<Message> {
   const decoder = decoders[exchange]
   const traded = decoder.candles(body, names.kind)
   const isOfPrices = traded.candles.length === 0 && traded.bad.length > 0
@@ -129,7 +127,7 @@ function* readCandles({ exchange, interval }: DecodeOptions, names: InstrumentNa
   for (const { openTime, reason, raw } of bad) yield { type: 'invalid', exchange, detail: reason, openTime, raw }
 }
 
-function tradeMessage({ exchange }: DecodeOptions, names: InstrumentNames, sent: Trade): Message {
+function tradeMessage({ exchange }: RestOptions, names: InstrumentNames, sent: Trade): Message {
   const named = names.nameOf(sent.exchangeSymbol)
   const { id, price, size, side, exchangeTime } =
     named.instrument === null ? sent : resolveTrade(sent, named.instrument)
@@ -140,7 +138,7 @@ function tradeMessage({ exchange }: DecodeOptions, names: InstrumentNames, sent:
   }
 }
 
-function tickerMessages({ exchange }: DecodeOptions, names: InstrumentNames, sent: Ticker): readonly Message[] {
+function tickerMessages({ exchange }: RestOptions, names: InstrumentNames, sent: Ticker): readonly Message[] {
   const named = names.nameOf(sent.exchangeSymbol)
   const ticker = named.instrument === null ? sent : resolveTicker(sent, named.instrument)
   const { bid, ask, last, open, high, low, volume, quoteVolume, exchangeTime } = ticker
@@ -157,7 +155,7 @@ function tickerMessages({ exchange }: DecodeOptions, names: InstrumentNames, sen
   return hasSummary ? [tickerMessage, bbo] : [bbo]
 }
 
-function bookMessage({ exchange }: DecodeOptions, names: InstrumentNames, sent: BookSnapshot): Message {
+function bookMessage({ exchange }: RestOptions, names: InstrumentNames, sent: BookSnapshot): Message {
   const named = names.nameOf(sent.exchangeSymbol)
   const { bids, asks, sequence, exchangeTime } =
     named.instrument === null ? sent : resolveBookSnapshot(sent, named.instrument)
@@ -181,11 +179,7 @@ function counterOf(sequence: string): number | string {
   return Number.isSafeInteger(value) ? value : sequence
 }
 
-function pairOf({ price, size }: BookLevel): readonly [price: string, size: string] {
-  return [price, size]
-}
-
-function fundingMessage({ exchange }: DecodeOptions, names: InstrumentNames, rate: FundingRate): Message {
+function fundingMessage({ exchange }: RestOptions, names: InstrumentNames, rate: FundingRate): Message {
   const { exchangeSymbol, exchangeTime, fundingTime, settled, markPrice, indexPrice } = rate
   return {
     ...envelope('funding', exchange, names.nameOf(exchangeSymbol), exchangeTime),
@@ -197,18 +191,4 @@ function fundingMessage({ exchange }: DecodeOptions, names: InstrumentNames, rat
       indexPrice,
     },
   }
-}
-
-function envelope(type: string, exchange: string, named: Named, exchangeTime: number | null) {
-  const { symbol, exchangeSymbol } = named
-  return { type, exchange, symbol, exchangeSymbol, exchangeTime, receivedTime: null }
-}
-
-/** Says so where sizes are in contracts: their worth is unknown, or varies with the price. */
-function unitOf(exchange: keyof typeof decoders, names: InstrumentNames, named: Named): { unit?: 'contracts' } {
-  const inContracts =
-    named.instrument === null
-      ? decoders[exchange].countsContracts?.(named.exchangeSymbol, names.kind)
-      : staysInContracts(named.instrument)
-  return inContracts === true ? { unit: 'contracts' } : {}
 }

@@ -2,12 +2,19 @@ import { z } from 'zod'
 import { AppError } from './errors.ts'
 import { instrumentKinds } from './instrument.ts'
 
+const HOUR_MS = 3_600_000
+
 /** The settings of a deployment, as `wrangler.toml` and secrets give them: all text. */
 export interface Settings {
   readonly EXCHANGE_HOSTS: string
   readonly LOADER_REGIONS: string
   readonly RATE_BUDGET_SHARE: string
   readonly EDGE_CACHE: string
+  readonly STREAMS: string
+  readonly STREAM_HOSTS: string
+  readonly FEED_CLIENTS: string
+  readonly RELAYS: string
+  readonly TRADE_RETENTION_HOURS: string
   readonly ENVIRONMENT: string
   /** A secret; without it every writing call is refused. */
   readonly ADMIN_TOKEN?: string | undefined
@@ -17,7 +24,16 @@ export interface Settings {
 
 const hosts = z.record(z.string(), z.partialRecord(z.enum(instrumentKinds), z.url()))
 const regions = z.record(z.string(), z.enum(['wnam', 'enam', 'sam', 'weur', 'eeur', 'apac', 'oc', 'afr', 'me']))
+const streamHosts = z.record(z.string(), z.record(z.string(), z.url()))
 const share = z.coerce.number().gt(0).max(1)
+const isOn = z.enum(['on', 'off']).transform((value) => value === 'on')
+/** https://developers.cloudflare.com/durable-objects/api/state/#acceptwebsocket: an object holds no more sockets. */
+const feedClients = z.coerce.number().int().min(1).max(32_768)
+const relays = z.coerce.number().int().min(1).max(1_000)
+const retentionHours = z.coerce
+  .number()
+  .gt(0)
+  .max(24 * 366)
 const timeScale = z.templateLiteral([z.number().positive(), '@', z.int().nonnegative()])
 
 export interface Config {
@@ -27,6 +43,15 @@ export interface Config {
   readonly regions: z.infer<typeof regions>
   readonly rateBudgetShare: number
   readonly edgeCache: boolean
+  /** Whether feeds start by themselves; otherwise only when they are told to. */
+  readonly streams: boolean
+  /** Origins that replace those of an exchange's streams, by exchange and the endpoint's name. */
+  readonly streamHosts: z.infer<typeof streamHosts>
+  /** The most clients that a feed serves itself: beyond, it points to the relays. */
+  readonly feedClients: number
+  /** How many relays stand in each region. */
+  readonly relays: number
+  readonly tradeRetentionMs: number
   readonly adminToken: string | undefined
   /** How simulated time runs; `scale` 1 from epoch 0 is real time. */
   readonly time: { readonly scale: number; readonly epoch: number }
@@ -38,7 +63,12 @@ export function parseConfig(settings: Settings): Config {
     hosts: parseSetting('EXCHANGE_HOSTS', hosts, parseJson(settings.EXCHANGE_HOSTS)),
     regions: parseSetting('LOADER_REGIONS', regions, parseJson(settings.LOADER_REGIONS)),
     rateBudgetShare: parseSetting('RATE_BUDGET_SHARE', share, settings.RATE_BUDGET_SHARE),
-    edgeCache: parseSetting('EDGE_CACHE', z.enum(['on', 'off']), settings.EDGE_CACHE) === 'on',
+    edgeCache: parseSetting('EDGE_CACHE', isOn, settings.EDGE_CACHE),
+    streams: parseSetting('STREAMS', isOn, settings.STREAMS),
+    streamHosts: parseSetting('STREAM_HOSTS', streamHosts, parseJson(settings.STREAM_HOSTS)),
+    feedClients: parseSetting('FEED_CLIENTS', feedClients, settings.FEED_CLIENTS),
+    relays: parseSetting('RELAYS', relays, settings.RELAYS),
+    tradeRetentionMs: parseSetting('TRADE_RETENTION_HOURS', retentionHours, settings.TRADE_RETENTION_HOURS) * HOUR_MS,
     // An empty secret is none: it must not open what it was to guard.
     adminToken: settings.ADMIN_TOKEN?.trim() || undefined,
     time: parseTime(settings),

@@ -1,6 +1,8 @@
 import type { Instrument, InstrumentKind } from '../domain/instrument.ts'
 import { countSlots, type Interval } from '../domain/interval.ts'
+import type { Trade } from '../domain/trade.ts'
 import { binanceDecoders } from './binance-decode.ts'
+import { binanceStream } from './binance-stream.ts'
 import type { CandlePage, ExchangeConnector, RestCall, RestOutcome } from './connector.ts'
 import { allSound, onlyRow } from './decode.ts'
 import {
@@ -74,8 +76,8 @@ function candlesWeight(kind: InstrumentKind, limit: number): number {
  * https://developers.binance.com/docs/derivatives/usds-margined-futures/market-data/rest-api
  */
 const weights = {
-  spot: { instruments: 20, trades: 25, ticker: 2 },
-  perpetual: { instruments: 1, trades: 5, ticker: 1 },
+  spot: { instruments: 20, trades: 4, ticker: 2 },
+  perpetual: { instruments: 1, trades: 20, ticker: 1 },
 } as const
 const MAX_TRADES = 1_000
 const MAX_FUNDING_RATES = 1_000
@@ -128,11 +130,12 @@ export const binance = {
         limit: countSlots(window, interval),
       }),
 
-    trades({ kind, exchangeSymbol }, limit) {
-      const query = { symbol: exchangeSymbol, limit: Math.min(limit, MAX_TRADES) }
-      return call(kind, 'trades', query, weights[kind].trades, (body) =>
-        allSound(binanceDecoders.trades(body), 'binance trades'),
-      )
+    trades: (instrument, limit) => trades(instrument, { limit: Math.min(limit, MAX_TRADES) }),
+
+    tradeHistory: {
+      from: 'oldest',
+      pageSize: MAX_TRADES,
+      page: (instrument, id) => trades(instrument, { fromId: String(BigInt(id) + 1n), limit: MAX_TRADES }),
     },
 
     ticker: ({ kind, exchangeSymbol }) =>
@@ -158,6 +161,7 @@ export const binance = {
 
     classify,
   },
+  stream: binanceStream,
 } as const satisfies ExchangeConnector
 
 function call<T>(
@@ -178,6 +182,20 @@ function candles(
 ): RestCall<CandlePage> {
   const query = { symbol: exchangeSymbol, interval: nativeInterval(intervals, interval, 'binance'), ...window }
   return call(kind, 'klines', query, candlesWeight(kind, window.limit), binanceDecoders.candles)
+}
+
+/**
+ * Aggregate trades: what the streams carry, and what can be asked for by id without a key. `fromId` is inclusive.
+ * https://developers.binance.com/docs/binance-spot-api-docs/rest-api/market-data-endpoints#compressedaggregate-trades-list
+ * https://developers.binance.com/docs/derivatives/usds-margined-futures/market-data/rest-api/Compressed-Aggregate-Trades-List
+ */
+function trades(
+  { kind, exchangeSymbol }: Instrument,
+  page: { readonly fromId?: string; readonly limit: number },
+): RestCall<readonly Trade[]> {
+  return call(kind, 'aggTrades', { symbol: exchangeSymbol, ...page }, weights[kind].trades, (body) =>
+    allSound(binanceDecoders.trades(body), 'binance aggTrades'),
+  )
 }
 
 /**

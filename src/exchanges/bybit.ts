@@ -1,6 +1,8 @@
 import type { InstrumentKind } from '../domain/instrument.ts'
-import { countSlots, type Interval } from '../domain/interval.ts'
+import { countSlots } from '../domain/interval.ts'
 import { bybitDecoders } from './bybit-decode.ts'
+import { bybitIntervals } from './bybit-frames.ts'
+import { bybitStream } from './bybit-stream.ts'
 import type { ExchangeConnector, RestCall, RestOutcome } from './connector.ts'
 import { allSound, onlyRow } from './decode.ts'
 import {
@@ -32,23 +34,6 @@ const rateLimits = [{ name: 'address', limit: 600, windowMs: 5_000 }] as const
 /** How long an address is shut out that asked faster: https://bybit-exchange.github.io/docs/v5/rate-limit#ip-limit */
 const BAN_MS = 600_000
 
-/** https://bybit-exchange.github.io/docs/v5/enum#interval */
-const intervals = {
-  '1m': '1',
-  '3m': '3',
-  '5m': '5',
-  '15m': '15',
-  '30m': '30',
-  '1h': '60',
-  '2h': '120',
-  '4h': '240',
-  '6h': '360',
-  '12h': '720',
-  '1d': 'D',
-  '1w': 'W',
-  '1M': 'M',
-} as const satisfies Record<Interval, string>
-
 /** https://bybit-exchange.github.io/docs/v5/market/kline */
 const MAX_CANDLES = 1_000
 /** https://bybit-exchange.github.io/docs/v5/market/recent-trade */
@@ -67,7 +52,7 @@ export const bybit = {
   rest: {
     baseUrl: { spot: BASE_URL, perpetual: BASE_URL },
     rateLimits,
-    intervals,
+    intervals: bybitIntervals,
     maxCandles: { spot: MAX_CANDLES, perpetual: MAX_CANDLES },
     settleMs: 5_000,
     emptySlots: 'flat',
@@ -81,7 +66,7 @@ export const bybit = {
     candles({ kind, exchangeSymbol }, interval, window) {
       const query = {
         symbol: exchangeSymbol,
-        interval: nativeInterval(intervals, interval, 'bybit'),
+        interval: nativeInterval(bybitIntervals, interval, 'bybit'),
         start: window.start,
         end: window.end - 1,
         limit: countSlots(window, interval),
@@ -112,6 +97,7 @@ export const bybit = {
 
     classify,
   },
+  stream: bybitStream,
 } as const satisfies ExchangeConnector
 
 function call<T>(kind: InstrumentKind, path: string, query: Query, decode: (body: string) => T): RestCall<T> {

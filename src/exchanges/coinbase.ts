@@ -1,5 +1,8 @@
+import type { Instrument } from '../domain/instrument.ts'
 import { type Interval, intervalLength } from '../domain/interval.ts'
+import type { Trade } from '../domain/trade.ts'
 import { coinbaseDecoders } from './coinbase-decode.ts'
+import { coinbaseStream } from './coinbase-stream.ts'
 import type { ExchangeConnector, RestCall, RestOutcome } from './connector.ts'
 import { allSound, onlyRow } from './decode.ts'
 import {
@@ -72,11 +75,13 @@ export const coinbase = {
       return call(`/products/${encodeURIComponent(exchangeSymbol)}/candles`, query, coinbaseDecoders.candles)
     },
 
-    trades({ exchangeSymbol }, limit) {
-      const query = { limit: Math.min(limit, MAX_TRADES) }
-      return call(`/products/${encodeURIComponent(exchangeSymbol)}/trades`, query, (body) =>
-        allSound(coinbaseDecoders.trades(body), 'coinbase trades'),
-      )
+    trades: (instrument, limit) => trades(instrument, { limit: Math.min(limit, MAX_TRADES) }),
+
+    /** `after` is exclusive and means older. */
+    tradeHistory: {
+      from: 'newest',
+      pageSize: MAX_TRADES,
+      page: (instrument, id) => trades(instrument, { limit: MAX_TRADES, after: id ?? undefined }),
     },
 
     ticker: ({ exchangeSymbol }) =>
@@ -95,10 +100,21 @@ export const coinbase = {
 
     classify,
   },
+  stream: coinbaseStream,
 } as const satisfies ExchangeConnector
 
 function call<T>(path: string, query: Query, decode: (body: string) => T): RestCall<T> {
   return { kind: 'spot', path: withQuery(path, query), limit: 'public', weight: 1, decode }
+}
+
+/** https://docs.cdp.coinbase.com/exchange/rest-api/pagination */
+function trades(
+  { exchangeSymbol }: Instrument,
+  page: { readonly limit: number; readonly after?: string | undefined },
+): RestCall<readonly Trade[]> {
+  return call(`/products/${encodeURIComponent(exchangeSymbol)}/trades`, page, (body) =>
+    allSound(coinbaseDecoders.trades(body), 'coinbase trades'),
+  )
 }
 
 /**

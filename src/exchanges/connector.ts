@@ -5,6 +5,7 @@ import type { Interval, Window } from '../domain/interval.ts'
 import type { BookSnapshot } from '../domain/order-book.ts'
 import type { Ticker } from '../domain/ticker.ts'
 import type { Trade } from '../domain/trade.ts'
+import type { StreamApi } from './stream.ts'
 
 export type { RejectedRecord }
 
@@ -20,6 +21,7 @@ export interface ExchangeConnector {
   /** Where its API answers, best first: Cloudflare location hints. */
   readonly regions: readonly RegionHint[]
   readonly rest: RestApi
+  readonly stream: StreamApi
 }
 
 /** https://developers.cloudflare.com/durable-objects/reference/data-location/#provide-a-location-hint */
@@ -52,6 +54,8 @@ export interface RestApi {
   candles(instrument: Instrument, interval: Interval, window: Window, now: number): RestCall<CandlePage>
   /** The most recent trades, newest last. */
   trades(instrument: Instrument, limit: number): RestCall<readonly Trade[]>
+  /** How old trades are asked for by their ids, page by page; absent where only the most recent ones can be. */
+  readonly tradeHistory?: TradeHistory
   ticker(instrument: Instrument): RestCall<Ticker>
   orderBook(instrument: Instrument, depth: number): RestCall<BookSnapshot>
   /** Past funding rates, ascending; absent where the exchange has no perpetuals here. */
@@ -69,6 +73,24 @@ export type FirstCandleRule =
   | { readonly by: 'listed' }
   | { readonly by: 'oldest'; call(instrument: Instrument, interval: Interval): RestCall<CandlePage> }
   | { readonly by: 'search' }
+
+/**
+ * Pages of past trades, each ascending by id.
+ * - `oldest`: `page` gives those that follow the trade `id` (not included), the oldest ones first;
+ * - `newest`: `page` gives those that precede the trade `id` (not included), the newest ones first; `null`: the newest.
+ * A page shorter than `pageSize` is the last in its direction.
+ */
+export type TradeHistory =
+  | {
+      readonly from: 'oldest'
+      readonly pageSize: number
+      page(instrument: Instrument, id: string): RestCall<readonly Trade[]>
+    }
+  | {
+      readonly from: 'newest'
+      readonly pageSize: number
+      page(instrument: Instrument, id: string | null): RestCall<readonly Trade[]>
+    }
 
 export interface RateLimit {
   /** Referred to by `RestCall.limit`. */

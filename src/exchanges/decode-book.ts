@@ -16,6 +16,11 @@ export function readLevels(rows: unknown, side: 'bids' | 'asks', what: string): 
     if (price === undefined || size === undefined) throw malformed(what, `${side}.${index}: not a level`)
     return { price, size }
   })
+  return bestFirst(levels, side)
+}
+
+/** The same levels in the order of their worth: exchanges send whole books so, with rare exceptions. Sorts in place. */
+export function bestFirst(levels: BookLevel[], side: 'bids' | 'asks'): BookLevel[] {
   const direction = side === 'bids' ? -1 : 1
   const inOrder = levels.every((level, index) => {
     const before = levels[index - 1]

@@ -3,6 +3,8 @@ import { countSlots, floorToInterval, type Interval, shiftOpenTime, type Window 
 import type { ExchangeConnector, RestCall, RestOutcome } from './connector.ts'
 import { allSound, onlyRow } from './decode.ts'
 import { okxDecoders } from './okx-decode.ts'
+import { okxIntervals } from './okx-frames.ts'
+import { okxStream } from './okx-stream.ts'
 import {
   errorFields,
   isAboutAddress,
@@ -33,6 +35,8 @@ const rateLimits = [
   { name: 'history-candles', limit: 20, windowMs: 2_000 },
   // https://www.okx.com/docs-v5/en/#order-book-trading-market-data-get-trades
   { name: 'trades', limit: 100, windowMs: 2_000 },
+  // https://www.okx.com/docs-v5/en/#order-book-trading-market-data-get-trades-history
+  { name: 'history-trades', limit: 20, windowMs: 2_000 },
   // https://www.okx.com/docs-v5/en/#order-book-trading-market-data-get-ticker
   { name: 'ticker', limit: 20, windowMs: 2_000 },
   // https://www.okx.com/docs-v5/en/#order-book-trading-market-data-get-order-book
@@ -42,23 +46,6 @@ const rateLimits = [
 ] as const
 
 type LimitName = (typeof rateLimits)[number]['name']
-
-/** https://www.okx.com/docs-v5/en/#order-book-trading-market-data-get-candlesticks */
-const intervals = {
-  '1m': '1m',
-  '3m': '3m',
-  '5m': '5m',
-  '15m': '15m',
-  '30m': '30m',
-  '1h': '1H',
-  '2h': '2H',
-  '4h': '4H',
-  '6h': '6Hutc',
-  '12h': '12Hutc',
-  '1d': '1Dutc',
-  '1w': '1Wutc',
-  '1M': '1Mutc',
-} as const satisfies Record<Interval, string>
 
 /** Of both paths: https://www.okx.com/docs-v5/en/#order-book-trading-market-data-get-candlesticks-history */
 const MAX_CANDLES = 300
@@ -71,6 +58,8 @@ const RECENT_CANDLES = 1_440 - 2
 
 /** https://www.okx.com/docs-v5/en/#order-book-trading-market-data-get-trades */
 const MAX_TRADES = 500
+/** https://www.okx.com/docs-v5/en/#order-book-trading-market-data-get-trades-history */
+const TRADE_HISTORY_PAGE = 100
 /** https://www.okx.com/docs-v5/en/#order-book-trading-market-data-get-order-book */
 const MAX_DEPTH = 400
 /** https://www.okx.com/docs-v5/en/#public-data-rest-api-get-funding-rate-history */
@@ -85,7 +74,7 @@ export const okx = {
   rest: {
     baseUrl: { spot: BASE_URL, perpetual: BASE_URL },
     rateLimits,
-    intervals,
+    intervals: okxIntervals,
     maxCandles: { spot: MAX_CANDLES, perpetual: MAX_CANDLES },
     settleMs: 5_000,
     emptySlots: 'flat',
@@ -99,7 +88,7 @@ export const okx = {
       const path = isRecent(window, interval, now) ? 'candles' : 'history-candles'
       const query = {
         instId: exchangeSymbol,
-        bar: nativeInterval(intervals, interval, 'okx'),
+        bar: nativeInterval(okxIntervals, interval, 'okx'),
         before: window.start - 1,
         after: window.end,
         limit: countSlots(window, interval),
@@ -110,6 +99,18 @@ export const okx = {
     trades({ kind, exchangeSymbol }, limit) {
       const query = { instId: exchangeSymbol, limit: Math.min(limit, MAX_TRADES) }
       return call(kind, 'market/trades', query, 'trades', (body) => allSound(okxDecoders.trades(body), 'okx trades'))
+    },
+
+    /** Of the last three months, single fills; `after` asks for the ids before it. */
+    tradeHistory: {
+      from: 'newest',
+      pageSize: TRADE_HISTORY_PAGE,
+      page({ kind, exchangeSymbol }, id) {
+        const query = { instId: exchangeSymbol, after: id ?? undefined, limit: TRADE_HISTORY_PAGE }
+        return call(kind, 'market/history-trades', query, 'history-trades', (body) =>
+          allSound(okxDecoders.trades(body), 'okx history trades'),
+        )
+      },
     },
 
     ticker: ({ kind, exchangeSymbol }) =>
@@ -131,6 +132,7 @@ export const okx = {
 
     classify,
   },
+  stream: okxStream,
 } as const satisfies ExchangeConnector
 
 function call<T>(

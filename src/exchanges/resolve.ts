@@ -1,4 +1,5 @@
-import { multiplyDecimals } from '../domain/decimal.ts'
+import { type Decimal, multiplyDecimals, parseDecimal } from '../domain/decimal.ts'
+import type { BboEvent, MarketEvent } from '../domain/event.ts'
 import type { Instrument } from '../domain/instrument.ts'
 import type { BookLevel, BookSnapshot, Level } from '../domain/order-book.ts'
 import type { Ticker } from '../domain/ticker.ts'
@@ -33,6 +34,31 @@ export function resolveBookSnapshot(book: BookSnapshot, instrument: Instrument):
   }
 }
 
+/**
+ * The event with its sizes in base units: the same object where they are so already. Candles, 24 h volumes and open
+ * interest always are: where an exchange counts contracts it sends base units beside, and those are decoded.
+ * @param instrument the one that the event names
+ */
+export function resolveEvent(event: MarketEvent, { contractSize, inverse }: Instrument): MarketEvent {
+  if (contractSize === null || inverse) return event
+  switch (event.channel) {
+    case 'trades':
+    case 'liquidations':
+      return { ...event, size: toBase(event.size, unscale(contractSize)) }
+    case 'book': {
+      const contract = unscale(contractSize)
+      return { ...event, bids: levelsToBase(event.bids, contract), asks: levelsToBase(event.asks, contract) }
+    }
+    case 'bbo':
+      return { ...event, ...sidesToBase(event, unscale(contractSize)) }
+    case 'candles':
+    case 'ticker':
+    case 'funding':
+    case 'open-interest':
+      return event
+  }
+}
+
 /** Whether sizes of this instrument stay in contracts once resolved. */
 export function staysInContracts(instrument: Instrument): boolean {
   return instrument.inverse && instrument.contractSize !== null
@@ -45,4 +71,54 @@ function scaleSize<T extends Trade | BookLevel>(record: T, { contractSize, inver
 
 function scaleLevel(level: Level, instrument: Instrument): Level {
   return level.size === null ? level : scaleSize({ price: level.price, size: level.size }, instrument)
+}
+
+function levelsToBase(levels: readonly BookLevel[], contract: Contract): readonly BookLevel[] {
+  return levels.map(({ price, size }) => ({ price, size: toBase(size, contract) }))
+}
+
+/** A side that is absent stays absent: it is unchanged. */
+function sidesToBase({ bid, ask }: BboEvent, contract: Contract): Pick<BboEvent, 'bid' | 'ask'> {
+  return {
+    ...(bid === undefined ? {} : { bid: bestToBase(bid, contract) }),
+    ...(ask === undefined ? {} : { ask: bestToBase(ask, contract) }),
+  }
+}
+
+function bestToBase(level: Level | null, contract: Contract): Level | null {
+  if (level === null || level.size === null) return level
+  return { price: level.price, size: toBase(level.size, contract) }
+}
+
+/** The size of a contract as an integer and the number of its decimal places. */
+interface Contract {
+  readonly size: Decimal
+  readonly digits: number
+  readonly scale: number
+}
+
+function unscale(size: Decimal): Contract {
+  return { size, ...readDigits(size) }
+}
+
+function readDigits(value: Decimal): { digits: number; scale: number } {
+  const point = value.indexOf('.')
+  if (point < 0) return { digits: Number(value), scale: 0 }
+  return { digits: Number(value.slice(0, point) + value.slice(point + 1)), scale: value.length - point - 1 }
+}
+
+/**
+ * The exact product, by way of a double where that holds it: a feed does this for every level of every book, and BigInt
+ * takes several times as long.
+ */
+function toBase(size: Decimal, contract: Contract): Decimal {
+  const { digits, scale } = readDigits(size)
+  const product = digits * contract.digits
+  if (!Number.isSafeInteger(product) || product < 0) return multiplyDecimals(size, contract.size)
+  const text = String(product)
+  const places = scale + contract.scale
+  if (places === 0) return parseDecimal(text) ?? multiplyDecimals(size, contract.size)
+  const padded = text.padStart(places + 1, '0')
+  const point = padded.length - places
+  return parseDecimal(`${padded.slice(0, point)}.${padded.slice(point)}`) ?? multiplyDecimals(size, contract.size)
 }

@@ -1,31 +1,16 @@
+import type { Refusal } from '../domain/answer.ts'
 import type { Candle } from '../domain/candle.ts'
-import type { ErrorCode } from '../domain/errors.ts'
 import type { Instrument } from '../domain/instrument.ts'
 import { floorToInterval, type Interval, nextOpenTime } from '../domain/interval.ts'
 import type { LoaderDeps } from './loader.ts'
 import { closedTo } from './plan.ts'
-import type { HostState } from './status.ts'
+import { refusalOf } from './refusal.ts'
 
 /** A caller waits no longer for its turn in the budget. */
 const PATIENCE_MS = 2_000
 
 /** What the exchange has of the slots that are not closed yet, ascending: slots without a trade are left out. */
-export type OpenCandles =
-  | { readonly ok: true; readonly candles: readonly Candle[] }
-  | {
-      readonly ok: false
-      readonly code: ErrorCode
-      readonly detail: string
-      readonly retryAfterMs?: number | undefined
-    }
-
-const codes = {
-  ok: 'exchange_unavailable',
-  unavailable: 'exchange_unavailable',
-  'retry-after': 'rate_limited',
-  banned: 'rate_limited',
-  'geo-blocked': 'geo_blocked',
-} as const satisfies Record<HostState, ErrorCode>
+export type OpenCandles = { readonly ok: true; readonly candles: readonly Candle[] } | Refusal
 
 /**
  * The candles that are not final, straight from the exchange; never stored: that of the current slot and, while it
@@ -47,12 +32,5 @@ export async function readOpenCandles(
     const candles = sent.value.candles.filter(({ openTime }) => openTime >= window.start && openTime < window.end)
     return { ok: true, candles: candles.toSorted((a, b) => a.openTime - b.openTime) }
   }
-  const { state, until } = http.health(instrument.kind)
-  const retryAt = sent.kind === 'deferred' ? sent.until : until
-  return {
-    ok: false,
-    code: codes[state],
-    detail: sent.kind === 'deferred' ? 'the exchange may not be asked now' : sent.reason,
-    retryAfterMs: retryAt === null ? undefined : Math.max(0, retryAt - clock.now()),
-  }
+  return refusalOf(sent, instrument.kind, http, clock)
 }

@@ -5,6 +5,7 @@ import { createDeps, type Deps } from '../deps.ts'
 import { AppError } from '../domain/errors.ts'
 import { Catalog } from '../store/catalog.ts'
 import { openSessions } from '../store/sessions.ts'
+import { describeStream } from './asyncapi/document.ts'
 import { backfillsRouter } from './backfills/route.ts'
 import { candlesRouter } from './candles/route.ts'
 import { type AppContext, type AppEnv, createRouter } from './context.ts'
@@ -17,13 +18,23 @@ import { instrumentsRouter } from './instruments.ts'
 import { securitySchemes } from './middleware/admin.ts'
 import { edgeCache } from './middleware/edge-cache.ts'
 import { allowedMethods } from './middleware/methods.ts'
+import { orderBooksRouter } from './order-books.ts'
 import { renderProblem } from './problem.ts'
 import { seriesRouter } from './series.ts'
+import { streamRouter } from './stream.ts'
+import { streamsRouter } from './streams.ts'
+import { tickersRouter } from './tickers.ts'
+import { tradesRouter } from './trades/route.ts'
 
 const routers = [
   exchangesRouter,
   instrumentsRouter,
   candlesRouter,
+  tradesRouter,
+  tickersRouter,
+  orderBooksRouter,
+  streamRouter,
+  streamsRouter,
   seriesRouter,
   backfillsRouter,
   coverageRouter,
@@ -31,9 +42,9 @@ const routers = [
   healthRouter,
 ] as const
 
-const description = `Historical candles of crypto exchanges, with proof of what is missing.
+const description = `Candles of crypto exchanges with proof of what is missing, and their live trades, tickers and order books.
 Times are milliseconds UTC; inputs may be ISO 8601. Prices and sizes are exact decimal strings in base units.
-After a write, send its \`X-Bookmark\` with a read that must see it. Unknown query parameters are refused.`
+The stream's messages are described by \`/asyncapi.json\` (AsyncAPI). After a write, send its \`X-Bookmark\` with a read that must see it. Unknown query parameters are refused.`
 
 /** The HTTP API. */
 export function createApp(): OpenAPIHono<AppEnv> {
@@ -48,6 +59,7 @@ export function createApp(): OpenAPIHono<AppEnv> {
     app.openAPIRegistry.registerComponent('securitySchemes', name, scheme)
   }
   app.doc31('/openapi.json', { openapi: '3.1.0', info: { title: 'zvt-crypto', version: '1', description } })
+  app.get('/asyncapi.json', (c) => c.json(describeStream(new URL(c.req.url))))
   app.get('/docs', (c) => c.html(docsPage))
   app.get('/', (c) => c.redirect('/docs'))
   return app

@@ -7,6 +7,8 @@ import { regionHints } from '../exchanges/connector.ts'
 import { connectors, type ExchangeName, exchangeNames } from '../exchanges/registry.ts'
 import { hostStates, loaderStates } from '../history/status.ts'
 import { type AppContext, createRouter } from './context.ts'
+import { feedStatusSchema } from './feed-status.ts'
+import { reachFeed } from './live.ts'
 import { exchangeParam } from './params.ts'
 import { jsonResponse, problemResponses } from './responses.ts'
 
@@ -35,6 +37,7 @@ const statusSchema = z
     instrumentsRefreshedAt: time.nullable(),
     instruments: z.int(),
     rejectedInstruments: z.int(),
+    stream: feedStatusSchema.nullable().openapi({ description: 'null where its feed does not answer' }),
   })
   .openapi('ExchangeStatus')
 
@@ -96,8 +99,10 @@ exchangesRouter.openapi(status, async (c) => {
 
 /** @throws AppError `storage_unavailable` where the loader does not answer */
 async function readStatus(c: AppContext, exchange: ExchangeName): Promise<Status> {
+  const { feed, loader } = c.var.deps
+  const live = reachFeed(exchange, () => feed(exchange).status(exchange)).catch(() => null)
   try {
-    return statusSchema.parse(await c.var.deps.loader(exchange).status(exchange))
+    return statusSchema.parse({ ...(await loader(exchange).status(exchange)), stream: await live })
   } catch (cause) {
     throw new AppError('storage_unavailable', `the loader of ${exchange} does not answer`, { cause })
   }

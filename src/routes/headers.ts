@@ -27,3 +27,12 @@ export const candleHeaders = {
   Link: text('`nextUrl` as `rel="next"`, where there is one'),
   ETag: text('For `If-None-Match`; not with `includeOpen` or `all=true`'),
 } as const
+
+/** Of an answer with trades. */
+export const tradeHeaders = {
+  'X-Coverage-Complete': candleHeaders['X-Coverage-Complete'],
+  'X-Coverage-Missing': text('JSON: `gaps`, the first 100'),
+  'X-Coverage-Missing-Truncated': text('`true` where there are more gaps than are listed'),
+  'X-Next-Cursor': candleHeaders['X-Next-Cursor'],
+  Link: candleHeaders.Link,
+} as const

@@ -22,6 +22,11 @@ const problems = {
   exchange_unavailable: { status: 503, title: 'Exchange unavailable' },
   geo_blocked: { status: 503, title: 'Exchange does not serve this region' },
   rate_limited: { status: 429, title: 'Too many requests' },
+  not_in_sync: { status: 503, title: 'Order book not in sync' },
+  no_data: { status: 503, title: 'No data yet' },
+  feed_unavailable: { status: 503, title: 'Live feed unavailable' },
+  feed_full: { status: 503, title: 'Feed serves no more clients' },
+  upgrade_required: { status: 426, title: 'Upgrade required' },
   stale_lease: { status: 503, title: 'Temporarily unavailable' },
   storage_unavailable: { status: 503, title: 'Storage unavailable' },
   misconfigured: { status: 500, title: 'Misconfigured' },
@@ -63,6 +68,10 @@ export function renderProblem(failure: unknown, requestId: string): Response {
   }
   const headers = new Headers({ 'Content-Type': 'application/problem+json', 'Cache-Control': 'no-store' })
   if (status === 401) headers.set('WWW-Authenticate', 'Bearer realm="zvt-crypto"')
+  // https://www.rfc-editor.org/rfc/rfc9110#name-426-upgrade-required
+  if (status === 426) headers.set('Upgrade', 'websocket')
+  // Relays serve the streams of every exchange, as many clients as come.
+  if (error.code === 'feed_full') headers.set('Link', '</v1/stream>; rel="alternate"')
   if (status === 429 || status === 503) {
     headers.set('Retry-After', String(Math.ceil((error.retryAfterMs ?? RETRY_AFTER_MS) / 1_000)))
   }

@@ -10,6 +10,7 @@ const descriptions = {
   413: 'The body is too large',
   415: 'The body is not JSON',
   422: 'Understood, but it cannot be carried out: `errors` names why',
+  426: 'Neither a WebSocket nor server-sent events were asked for',
   503: 'The database or the exchange does not answer',
 } as const
 

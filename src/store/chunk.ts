@@ -52,7 +52,8 @@ export function countStatements(chunk: Chunk): number {
   return 7 + (chunk.absent.length > 0 ? 3 : 0) + (chunk.bad.length > 0 ? 2 : 0)
 }
 
-function chunkStatements(db: D1Database, chunk: Chunk, batchId: string): D1PreparedStatement[] {
+/** The statements of {@link writeChunk}, for a transaction of more than one chunk. `batchId` is unique to this chunk. */
+export function chunkStatements(db: D1Database, chunk: Chunk, batchId: string): D1PreparedStatement[] {
   const { seriesId, window } = chunk
   const statements: D1PreparedStatement[] = []
   if (chunk.candles.length > 0) statements.push(db.prepare(UPSERT_CANDLES).bind(seriesId, candlesJson(chunk.candles)))

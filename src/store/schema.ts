@@ -1,5 +1,5 @@
 import { sql } from 'drizzle-orm'
-import { check, index, integer, primaryKey, sqliteTable, text, uniqueIndex } from 'drizzle-orm/sqlite-core'
+import { blob, check, index, integer, primaryKey, sqliteTable, text, uniqueIndex } from 'drizzle-orm/sqlite-core'
 
 /**
  * One database holds all of it by default; an exchange with a database of its own keeps everything but `backfills`
@@ -200,6 +200,52 @@ export const backfillWindows = sqliteTable(
     primaryKey({ columns: [table.backfillId, table.seriesId] }),
     index('backfill_windows_by_series').on(table.seriesId),
   ],
+)
+
+/**
+ * Trades as the feed heard them, of one instrument in one minute: `data` is what `encodeTrades` makes of them. Kept for
+ * a day or so. WITHOUT ROWID: an index beside it would double the rows written.
+ */
+export const tradeChunks = sqliteTable(
+  'trade_chunks',
+  {
+    instrumentId: integer('instrument_id').notNull(),
+    minute: integer('minute').notNull(),
+    epoch: text('epoch').notNull(),
+    part: integer('part').notNull(),
+    /** A part that is too large for one row continues in the next ones. */
+    slice: integer('slice').notNull(),
+    count: integer('count').notNull(),
+    firstId: text('first_id').notNull(),
+    lastId: text('last_id').notNull(),
+    firstTime: integer('first_time').notNull(),
+    lastTime: integer('last_time').notNull(),
+    data: blob('data').notNull(),
+  },
+  (table) => [primaryKey({ columns: [table.instrumentId, table.minute, table.epoch, table.part, table.slice] })],
+)
+
+/** When a feed listened to the trades of an instrument. Beyond these, nothing is known. WITHOUT ROWID. */
+export const tradeSpans = sqliteTable(
+  'trade_spans',
+  {
+    instrumentId: integer('instrument_id').notNull(),
+    fromTime: integer('from_time').notNull(),
+    toTime: integer('to_time').notNull(),
+  },
+  (table) => [primaryKey({ columns: [table.instrumentId, table.fromTime] })],
+)
+
+/** Times of which trades were lost while a feed listened. WITHOUT ROWID. */
+export const tradeGaps = sqliteTable(
+  'trade_gaps',
+  {
+    instrumentId: integer('instrument_id').notNull(),
+    fromTime: integer('from_time').notNull(),
+    toTime: integer('to_time').notNull(),
+    reason: text('reason').notNull(),
+  },
+  (table) => [primaryKey({ columns: [table.instrumentId, table.fromTime, table.toTime] })],
 )
 
 /**

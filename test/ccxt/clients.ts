@@ -55,7 +55,9 @@ export const createTruth = (urls: SimulatorUrls, exchange: ExchangeName, kind: K
   }
   return {
     candles: (interval: string, start: number, end: number) => read(trueCandles, '/_truth', { interval, start, end }),
-    trades: (query: { start?: number; end?: number; limit?: number }) => read(trueTrades, '/_truth/trades', query),
+    trades: (query: { fromId?: number; start?: number; end?: number; limit?: number }) =>
+      read(trueTrades, '/_truth/trades', query),
     orderBook: (sequence: number, depth: number) => read(trueBook, '/_truth/order-book', { sequence, depth }),
+    orderBookAt: (time: number, depth: number) => read(trueBook, '/_truth/order-book', { time, depth }),
   }
 }

@@ -18,11 +18,16 @@ describe('arguments of the decode command', () => {
     })
   })
 
+  it('need no more than the exchange for frames', () => {
+    expect(parseDecodeArguments(['--exchange', 'bybit', '--transport', 'ws', '--kind', 'perpetual'])).toEqual({
+      ...{ exchange: 'bybit', transport: 'ws', kind: 'perpetual', symbol: null, instrumentsFile: null },
+    })
+  })
+
   it.each([
     [[], '--exchange must be one of binance, okx, bybit, coinbase'],
     [['--exchange', 'kraken'], '--exchange must be one of'],
-    [['--exchange', 'okx'], '--transport must be rest'],
-    [['--exchange', 'okx', '--transport', 'ws'], '--transport ws is not available'],
+    [['--exchange', 'okx'], '--transport must be one of rest, ws'],
     [['--exchange', 'okx', '--transport', 'rest'], '--resource must be one of'],
     [['--exchange', 'okx', '--transport', 'rest', '--resource', 'klines'], '--resource must be one of'],
     [[...needed, '--kind', 'future'], '--kind must be one of spot, perpetual'],

@@ -2,10 +2,10 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { decodeInput } from '../../src/cli/decode.ts'
-import type { DecodeOptions } from '../../src/cli/decode-arguments.ts'
+import type { RestOptions } from '../../src/cli/decode-arguments.ts'
 import { parseInstrumentsFile } from '../../src/cli/instrument-names.ts'
 
-const defaults: DecodeOptions = {
+const defaults: RestOptions = {
   ...{ exchange: 'okx', transport: 'rest', resource: 'trades', kind: 'spot', symbol: null },
   ...{ interval: null, instrumentsFile: null, status: 200 },
 }
@@ -14,7 +14,7 @@ function fixture(file: string): string {
   return readFileSync(join(import.meta.dirname, '../fixtures', file), 'utf8')
 }
 
-function decode(options: Partial<DecodeOptions>, input: string, list = '') {
+function decode(options: Partial<RestOptions>, input: string, list = '') {
   return [...decodeInput({ ...defaults, ...options }, input, parseInstrumentsFile(list))]
 }
 

@@ -7,6 +7,11 @@ const SETTINGS = {
   LOADER_REGIONS: '{"okx":"weur"}',
   RATE_BUDGET_SHARE: '0.5',
   EDGE_CACHE: 'on',
+  STREAMS: 'on',
+  STREAM_HOSTS: '{"okx":{"public":"https://wsaws.okx.com:8443"}}',
+  FEED_CLIENTS: '200',
+  RELAYS: '2',
+  TRADE_RETENTION_HOURS: '24',
   ENVIRONMENT: 'production',
 }
 
@@ -17,6 +22,11 @@ describe('parseConfig', () => {
       regions: { okx: 'weur' },
       rateBudgetShare: 0.5,
       edgeCache: true,
+      streams: true,
+      streamHosts: { okx: { public: 'https://wsaws.okx.com:8443' } },
+      feedClients: 200,
+      relays: 2,
+      tradeRetentionMs: 86_400_000,
       adminToken: 'secret',
       time: { scale: 1, epoch: 0 },
     })
@@ -31,6 +41,11 @@ describe('parseConfig', () => {
     ['RATE_BUDGET_SHARE', '1.5'],
     ['RATE_BUDGET_SHARE', 'half'],
     ['EDGE_CACHE', 'maybe'],
+    ['STREAMS', 'yes'],
+    ['STREAM_HOSTS', '{"okx":"https://ws.okx.com"}'],
+    ['FEED_CLIENTS', '40000'],
+    ['RELAYS', '0'],
+    ['TRADE_RETENTION_HOURS', '-1'],
   ])('refuses %s = %s by its name', (name, value) => {
     expect(() => parseConfig({ ...SETTINGS, [name]: value })).toThrow(name)
   })

@@ -1,7 +1,8 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { basename, join } from 'node:path'
-import { decodeInput, type Message } from '../../src/cli/decode.ts'
-import type { DecodeOptions, RestResource } from '../../src/cli/decode-arguments.ts'
+import { decodeInput } from '../../src/cli/decode.ts'
+import type { RestOptions, RestResource } from '../../src/cli/decode-arguments.ts'
+import type { Message } from '../../src/cli/message.ts'
 import type { InstrumentKind } from '../../src/domain/instrument.ts'
 import { type ExchangeName, exchangeNames } from '../../src/exchanges/registry.ts'
 
@@ -91,17 +92,17 @@ export function besides(path: string, suffix: string): string | undefined {
   return existsSync(beside) ? beside : undefined
 }
 
-export function decodeBody(body: Body, options: Partial<DecodeOptions> = {}): readonly Message[] {
+export function decodeBody(body: Body, options: Partial<RestOptions> = {}): readonly Message[] {
   const { exchange, resource, kind, status } = body
   const defaults = { transport: 'rest', symbol: null, interval: null, instrumentsFile: null } as const
   return [...decodeInput({ ...defaults, exchange, resource, kind, status, ...options }, body.text)]
 }
 
-/** Bodies in a folder, without the files of expectations and notes beside them. */
+/** Bodies in a folder, without frames and the files of expectations and notes beside them. */
 function filesIn(folder: string): readonly string[] {
   if (!existsSync(folder)) return []
   return readdirSync(folder)
-    .filter((name) => !/\.expected[.-]|\.recv-times\./.test(name))
+    .filter((name) => !/\.expected[.-]|\.recv-times\.|\.stream\./.test(name))
     .toSorted()
     .map((name) => join(folder, name))
 }

@@ -1,4 +1,4 @@
-import type { Message } from '../../src/cli/decode.ts'
+import type { Message } from '../../src/cli/message.ts'
 
 /**
  * Where our messages and what ccxt made of the same body say different things. Values compare as numbers, for ccxt's are

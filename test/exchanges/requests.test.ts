@@ -71,11 +71,15 @@ describe('requests of Binance', () => {
 
   it('asks for trades up to the page limit, and for the ticker', () => {
     expect(sent(binance.rest.trades(binanceSpot, 5_000))).toEqual([
-      '/api/v3/trades?symbol=BTCUSDT&limit=1000',
+      '/api/v3/aggTrades?symbol=BTCUSDT&limit=1000',
       'spot',
-      25,
+      4,
     ])
-    expect(sent(binance.rest.trades(binanceUsdm, 10))).toEqual(['/fapi/v1/trades?symbol=BTCUSDT&limit=10', 'usdm', 5])
+    expect(sent(binance.rest.trades(binanceUsdm, 10))).toEqual([
+      '/fapi/v1/aggTrades?symbol=BTCUSDT&limit=10',
+      'usdm',
+      20,
+    ])
     expect(sent(binance.rest.ticker(binanceSpot))).toEqual(['/api/v3/ticker/24hr?symbol=BTCUSDT', 'spot', 2])
     expect(sent(binance.rest.ticker(binanceUsdm))).toEqual(['/fapi/v1/ticker/24hr?symbol=BTCUSDT', 'usdm', 1])
   })

@@ -4,6 +4,7 @@
  * https://developers.binance.com/docs/derivatives/usds-margined-futures/market-data/rest-api
  */
 
+import { bookSequenceOf, updateIdAt, updateIdsOf } from './binance-book-ids.ts'
 import {
   BINANCE_INTERVALS,
   binanceError,
@@ -19,6 +20,7 @@ import {
 import { readPage, type SpellRow } from './candle-page.ts'
 import type { Instrument } from './catalogue.ts'
 import { decimalText, spell, wideDigits } from './decimal-text.ts'
+import { readSnapshot } from './fault-reply.ts'
 import { INTERVALS } from './intervals.ts'
 import {
   BOUGHT,
@@ -33,7 +35,6 @@ import {
   QUOTE_LOW,
   VOLUME,
 } from './market.ts'
-import { bookSequenceAt, readBook } from './order-book.ts'
 import { json, type Reply } from './protocol.ts'
 import type { Trade } from './trade-tape.ts'
 
@@ -135,16 +136,23 @@ export const aggTrades = (call: Call): Reply => {
 }
 
 export const depth = (call: Call): Reply => {
-  const { state, kind, query } = call
+  const { state, kind, query, target } = call
   const instrument = instrumentOf(call)
   const limit = wholeNumber(query, 'limit') ?? (kind === 'spot' ? 100 : 500)
   if (kind === 'perpetual' && ![5, 10, 20, 50, 100, 500, 1000].includes(limit)) {
     throw binanceError(-4021, `'${limit}' is not valid depth limit.`)
   }
   const until = state.until(instrument)
-  const book = readBook(state.market, instrument, bookSequenceAt(until), Math.min(limit, 5000))
+  const updateId = updateIdAt(kind, until)
+  const sequence = bookSequenceOf(updateId)
+  const book = readSnapshot(state, target, instrument, sequence, Math.min(limit, 5000))
   const levels = (side: typeof book.bids) =>
     side.map(({ price, size }) => [priceText(instrument, price), sizeText(instrument, size)])
   const times = kind === 'perpetual' ? { E: until, T: book.time } : {}
-  return json({ lastUpdateId: book.sequence, ...times, bids: levels(book.bids), asks: levels(book.asks) })
+  return json({
+    lastUpdateId: book.sequence === sequence ? updateId : updateIdsOf(kind, book.sequence).last,
+    ...times,
+    bids: levels(book.bids),
+    asks: levels(book.asks),
+  })
 }

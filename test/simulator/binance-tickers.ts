@@ -1,5 +1,6 @@
 /** Tickers, marks and funding of Binance spot and USD-M futures; the pages are those of binance-history.ts. */
 
+import { updateIdsOf } from './binance-book-ids.ts'
 import { type Call, instrumentOf, limitOf, priceText, quoteText, sizeText, wholeNumber } from './binance-query.ts'
 import type { Instrument } from './catalogue.ts'
 import { decimalText } from './decimal-text.ts'
@@ -9,7 +10,8 @@ import { CLOSE, COUNT, HIGH, LOW, OPEN, QUOTE_HIGH, QUOTE_LOW, VOLUME } from './
 import { json, type Reply } from './protocol.ts'
 import { readSummary } from './summary.ts'
 
-const summaryOf = (state: ExchangeState, instrument: Instrument) => {
+/** The 24 hours of an instrument in the fields of REST; empty before its first trade. */
+export const summaryOf = (state: ExchangeState, instrument: Instrument) => {
   const summary = readSummary(state, instrument)
   if (!summary) return []
   const { row, last, firstId, start, end } = summary
@@ -67,7 +69,7 @@ export const bookTicker = (call: Call): Reply =>
     summaryOf(call.state, instrument).map(({ best, book }) => ({
       symbol: instrument.exchangeSymbol,
       ...best,
-      ...(call.kind === 'spot' ? {} : { time: book.time, lastUpdateId: book.sequence }),
+      ...(call.kind === 'spot' ? {} : { time: book.time, lastUpdateId: updateIdsOf('perpetual', book.sequence).last }),
     })),
   )
 
@@ -80,29 +82,25 @@ export const tickerPrice = (call: Call): Reply =>
     })),
   )
 
-export const premiumIndex = (call: Call): Reply =>
-  oneOrMany(call, (instrument) => {
-    const now = call.state.until(instrument)
-    const middle = (shift: number) =>
-      decimalText(
-        Math.round(call.state.market.middle(instrument, now - shift) * 10 ** (8 - instrument.priceScale)),
-        8,
-        8,
-      )
-    const last = fundingTimeBefore(now)
-    return [
-      {
-        symbol: instrument.exchangeSymbol,
-        markPrice: middle(0),
-        indexPrice: middle(1000),
-        estimatedSettlePrice: middle(2000),
-        lastFundingRate: decimalText(fundingRate(call.state.market.seed, instrument, last), 8, 8),
-        interestRate: '0.00010000',
-        nextFundingTime: last + FUNDING_MS,
-        time: now,
-      },
-    ]
-  })
+/** Mark and index of a perpetual now: the middle of the book, the index a second behind. */
+export const premiumOf = (state: ExchangeState, instrument: Instrument) => {
+  const now = state.until(instrument)
+  const middle = (shift: number) =>
+    decimalText(Math.round(state.market.middle(instrument, now - shift) * 10 ** (8 - instrument.priceScale)), 8, 8)
+  const last = fundingTimeBefore(now)
+  return {
+    symbol: instrument.exchangeSymbol,
+    markPrice: middle(0),
+    indexPrice: middle(1000),
+    estimatedSettlePrice: middle(2000),
+    lastFundingRate: decimalText(fundingRate(state.market.seed, instrument, last), 8, 8),
+    interestRate: '0.00010000',
+    nextFundingTime: last + FUNDING_MS,
+    time: now,
+  }
+}
+
+export const premiumIndex = (call: Call): Reply => oneOrMany(call, (instrument) => [premiumOf(call.state, instrument)])
 
 export const fundingHistory = (call: Call): Reply => {
   const { state, query } = call

@@ -15,6 +15,7 @@ import { type CandleInterval, INTERVALS } from './intervals.ts'
 import { CLOSE, HIGH, LOW, OPEN, QUOTE_HIGH, QUOTE_LOW, VOLUME } from './market.ts'
 import { bookSequenceAt, readBook } from './order-book.ts'
 import { json, Refusal, type Reply, type Target } from './protocol.ts'
+import { bookNumber } from './stream-books.ts'
 import { readSummary } from './summary.ts'
 import { exchangeTradeId } from './trade-id.ts'
 
@@ -84,8 +85,8 @@ const instrumentOf = (call: Call, category: Category, complaint: string): Instru
 }
 
 const SYMBOL_INVALID = 'params error: symbol invalid'
-const price = (instrument: Instrument, ticks: number): string => decimalText(ticks, instrument.priceScale)
-const size = (instrument: Instrument, lots: number): string => decimalText(lots, instrument.sizeScale)
+export const price = (instrument: Instrument, ticks: number): string => decimalText(ticks, instrument.priceScale)
+export const size = (instrument: Instrument, lots: number): string => decimalText(lots, instrument.sizeScale)
 
 /** [startTime, open, high, low, close, volume in base units, turnover in quote units] */
 const spellKline: SpellRow = (instrument, rows, at, openTime) => {
@@ -154,9 +155,13 @@ const recentTrade = (call: Call): Reply => {
   return ok(call.state, { category, list })
 }
 
-const tickerRecord = (state: ExchangeState, instrument: Instrument): unknown[] => {
+/** The ticker as REST gives it; the stream takes its fields from here. Undefined before the first trade. */
+export const tickerRecord = (
+  state: ExchangeState,
+  instrument: Instrument,
+): Readonly<Record<string, string>> | undefined => {
   const summary = readSummary(state, instrument)
-  if (!summary) return []
+  if (!summary) return undefined
   const { row, last, book, end } = summary
   const open = row[OPEN] ?? 0
   const [bid, ask] = [book.bids[0], book.asks[0]]
@@ -176,24 +181,22 @@ const tickerRecord = (state: ExchangeState, instrument: Instrument): unknown[] =
     volume24h: size(instrument, row[VOLUME] ?? 0),
   }
   const middle = price(instrument, Math.round(state.market.middle(instrument, end)))
-  if (instrument.kind === 'spot') return [{ ...ticker, usdIndexPrice: middle }]
-  return [
-    {
-      ...ticker,
-      indexPrice: middle,
-      markPrice: middle,
-      prevPrice1h: price(instrument, Math.round(state.market.middle(instrument, end - 3_600_000))),
-      openInterest: size(instrument, row[VOLUME] ?? 0),
-      openInterestValue: spell(turnover, instrument.priceScale + instrument.sizeScale),
-      fundingRate: decimalText(fundingRate(state.market.seed, instrument, fundingTimeBefore(end) + FUNDING_MS), 8),
-      nextFundingTime: String(fundingTimeBefore(end) + FUNDING_MS),
-      fundingIntervalHour: '8',
-      predictedDeliveryPrice: '',
-      basisRate: '',
-      deliveryFeeRate: '',
-      deliveryTime: '0',
-    },
-  ]
+  if (instrument.kind === 'spot') return { ...ticker, usdIndexPrice: middle }
+  return {
+    ...ticker,
+    indexPrice: middle,
+    markPrice: middle,
+    prevPrice1h: price(instrument, Math.round(state.market.middle(instrument, end - 3_600_000))),
+    openInterest: size(instrument, row[VOLUME] ?? 0),
+    openInterestValue: spell(turnover, instrument.priceScale + instrument.sizeScale),
+    fundingRate: decimalText(fundingRate(state.market.seed, instrument, fundingTimeBefore(end) + FUNDING_MS), 8),
+    nextFundingTime: String(fundingTimeBefore(end) + FUNDING_MS),
+    fundingIntervalHour: '8',
+    predictedDeliveryPrice: '',
+    basisRate: '',
+    deliveryFeeRate: '',
+    deliveryTime: '0',
+  }
 }
 
 const tickers = (call: Call): Reply => {
@@ -203,7 +206,8 @@ const tickers = (call: Call): Reply => {
   const now = state.now()
   const all = kind ? state.listings.all(kind, now).filter((known) => !state.listings.isDelisted(known, now)) : []
   const wanted = query.has('symbol') ? [instrumentOf(call, category, SYMBOL_INVALID)] : all
-  return ok(state, { category, list: wanted.flatMap((instrument) => tickerRecord(state, instrument)) })
+  const found = wanted.map((instrument) => tickerRecord(state, instrument))
+  return ok(state, { category, list: found.filter((ticker) => ticker !== undefined) })
 }
 
 const orderbook = (call: Call): Reply => {
@@ -220,7 +224,7 @@ const orderbook = (call: Call): Reply => {
     b: levels(book.bids),
     a: levels(book.asks),
     ts: until,
-    u: book.sequence,
+    u: bookNumber(state, instrument, book.sequence),
     seq: book.sequence * 10,
     cts: book.time,
   })

@@ -11,9 +11,10 @@ import { readPage, type SpellRow } from './candle-page.ts'
 import type { Instrument } from './catalogue.ts'
 import { decimalText, exponentText } from './decimal-text.ts'
 import type { ExchangeState } from './exchange-state.ts'
+import { readSnapshot } from './fault-reply.ts'
 import { type CandleInterval, INTERVALS } from './intervals.ts'
 import { CLOSE, HIGH, LOW, OPEN, VOLUME } from './market.ts'
-import { bookSequenceAt, readBook } from './order-book.ts'
+import { BOOK_DEPTH, bookSequenceAt } from './order-book.ts'
 import {
   type Admission,
   cloudFrontPage,
@@ -33,8 +34,8 @@ import type { Trade } from './trade-tape.ts'
 const REQUESTS_PER_SECOND = 10
 const BURST = 15
 const MAX_CANDLES = 300
-/** The aggregated book holds all orders; here so many levels a side. */
-const FULL_DEPTH = 5000
+/** The aggregated book holds all orders. */
+export const FULL_DEPTH = BOOK_DEPTH
 
 const INTERVAL_OF_GRANULARITY: Readonly<Record<string, CandleInterval | undefined>> = {
   '60': INTERVALS['1m'],
@@ -59,9 +60,10 @@ const instrumentOf = ({ state, target }: Call): Instrument => {
   return instrument
 }
 
-const price = (instrument: Instrument, ticks: number): string => decimalText(ticks, instrument.priceScale)
-const size = (instrument: Instrument, lots: number): string => decimalText(lots, instrument.sizeScale)
-const iso = (time: number): string => new Date(time).toISOString().replace('Z', '000Z')
+export const price = (instrument: Instrument, ticks: number): string => decimalText(ticks, instrument.priceScale)
+export const size = (instrument: Instrument, lots: number): string => decimalText(lots, instrument.sizeScale)
+/** With microseconds, as the exchange writes times. */
+export const iso = (time: number): string => new Date(time).toISOString().replace('Z', '000Z')
 
 const spellCandle: SpellRow = (instrument, rows, at, openTime) => {
   const number = (column: number, scale: number) => exponentText(decimalText(rows[at + column] ?? 0, scale))
@@ -182,13 +184,15 @@ const book = (call: Call): Reply => {
   if (level !== '1' && level !== '2') throw refusal(400, 'Invalid level')
   const instrument = instrumentOf(call)
   const sequence = bookSequenceAt(call.state.until(instrument))
-  const { bids, asks, time } = readBook(call.state.market, instrument, sequence, level === '1' ? 1 : FULL_DEPTH)
+  const depth = level === '1' ? 1 : FULL_DEPTH
+  const { bids, asks, time } = readSnapshot(call.state, call.target, instrument, sequence, depth)
   const levels = (side: typeof bids) =>
     side.map((known) => [price(instrument, known.price), size(instrument, known.size), 1 + (known.size % 5)])
   return json({ bids: levels(bids), asks: levels(asks), sequence, auction_mode: false, auction: null, time: iso(time) })
 }
 
-const record = (state: ExchangeState, instrument: Instrument) => {
+/** An entry of the list of products. */
+export const productRecord = (state: ExchangeState, instrument: Instrument) => {
   const isOnline = !state.listings.isDelisted(instrument, state.now())
   return {
     id: instrument.exchangeSymbol,
@@ -213,25 +217,25 @@ const record = (state: ExchangeState, instrument: Instrument) => {
 }
 
 const products = ({ state }: Call): Reply =>
-  json(state.listings.all('spot', state.now()).map((instrument) => record(state, instrument)))
+  json(state.listings.all('spot', state.now()).map((instrument) => productRecord(state, instrument)))
 
-const currencies = ({ state }: Call): Reply => {
+export const currencyRecords = (state: ExchangeState) => {
   const all = state.listings.all('spot', state.now()).flatMap(({ base, quote }) => [base, quote])
-  return json(
-    [...new Set(all)].map((id) => ({
-      id,
-      name: id,
-      min_size: '0.00000001',
-      status: 'online',
-      message: '',
-      max_precision: '0.00000001',
-      convertible_to: [],
-      details: { type: id === 'USD' ? 'fiat' : 'crypto', symbol: null, sort_order: 0 },
-      default_network: '',
-      supported_networks: [],
-    })),
-  )
+  return [...new Set(all)].map((id) => ({
+    id,
+    name: id,
+    min_size: '0.00000001',
+    status: 'online',
+    message: '',
+    max_precision: '0.00000001',
+    convertible_to: [],
+    details: { type: id === 'USD' ? 'fiat' : 'crypto', symbol: null, sort_order: 0 },
+    default_network: '',
+    supported_networks: [],
+  }))
 }
+
+const currencies = ({ state }: Call): Reply => json(currencyRecords(state))
 
 const time = ({ state }: Call): Reply => json({ iso: new Date(state.now()).toISOString(), epoch: state.now() / 1000 })
 
@@ -241,7 +245,7 @@ const OF_ALL: Readonly<Record<string, (call: Call) => Reply>> = {
   '/time': time,
 }
 const OF_PRODUCT: Readonly<Record<string, (call: Call) => Reply>> = {
-  '': (call) => json(record(call.state, instrumentOf(call))),
+  '': (call) => json(productRecord(call.state, instrumentOf(call))),
   '/candles': candles,
   '/trades': trades,
   '/ticker': ticker,

@@ -4,6 +4,7 @@ import { z } from 'zod'
 import type { ExchangeState } from './exchange-state.ts'
 import { faultSchema } from './faults.ts'
 import { type ExchangeHost, json, Refusal, type Reply } from './protocol.ts'
+import type { StreamHub } from './ws/hub.ts'
 
 const kind = z.enum(['spot', 'perpetual']).default('spot')
 const at = z.int().nonnegative().optional()
@@ -57,7 +58,7 @@ export class Counters {
 }
 
 /** What is in force on an exchange. */
-export const describeControl = (state: ExchangeState, counters: Counters): Reply => {
+export const describeControl = (state: ExchangeState, hub: StreamHub, counters: Counters): Reply => {
   const now = state.now()
   const { requests, statuses, inFlight, maxInFlight } = counters
   return json({
@@ -71,6 +72,7 @@ export const describeControl = (state: ExchangeState, counters: Counters): Reply
     statuses,
     inFlight,
     maxInFlight,
+    streams: hub.describe(),
   })
 }
 
@@ -83,6 +85,7 @@ export const describeControl = (state: ExchangeState, counters: Counters): Reply
 export const applyControl = (
   state: ExchangeState,
   hosts: readonly ExchangeHost[],
+  hub: StreamHub,
   counters: Counters,
   body: string,
   client: string,
@@ -92,11 +95,11 @@ export const applyControl = (
   if (control.reset) {
     state.reset()
     counters.reset()
-    for (const host of hosts) host.forgetLimits()
+    for (const limited of [...hosts, hub]) limited.forgetLimits()
   }
   if (control.limits !== undefined) {
     state.limitsEnabled = control.limits
-    for (const host of hosts) host.forgetLimits()
+    for (const limited of [...hosts, hub]) limited.forgetLimits()
   }
   if (control.clear !== undefined && !state.faults.clear(control.clear === 'all' ? undefined : control.clear)) {
     throw new Refusal(json({ error: `no fault ${control.clear}` }, 400))

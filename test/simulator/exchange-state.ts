@@ -21,6 +21,8 @@ export class ExchangeState {
   readonly market: Market
   readonly listings: Listings
   readonly faults = new FaultBoard()
+  /** The sequence numbers of the books with which an instrument's books were numbered anew, ascending. */
+  readonly bookRestarts = new Map<Instrument, number[]>()
   limitsEnabled: boolean
   readonly #unlimited: boolean
   #moment: number | undefined
@@ -43,11 +45,17 @@ export class ExchangeState {
    * could otherwise be summed up before its end and called closed a real millisecond later.
    */
   atOneMoment<Result>(work: () => Result): Result {
-    this.#moment = this.clock.now()
+    return this.atMoment(this.clock.now(), work)
+  }
+
+  /** The same at any moment, ms UTC: what happened at that time is worked out as it was then. */
+  atMoment<Result>(moment: number, work: () => Result): Result {
+    const outer = this.#moment
+    this.#moment = moment
     try {
       return work()
     } finally {
-      this.#moment = undefined
+      this.#moment = outer
     }
   }
 
@@ -71,6 +79,7 @@ export class ExchangeState {
 
   reset(): void {
     this.faults.clear()
+    this.bookRestarts.clear()
     this.listings.reset()
     this.limitsEnabled = !this.#unlimited
     this.applyRevisions()

@@ -3,14 +3,20 @@
 import type { Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { BinanceHost } from './binance.ts'
+import { binanceStreams } from './binance-stream.ts'
 import { BybitHost } from './bybit.ts'
+import { bybitStreams } from './bybit-stream.ts'
 import { createCatalogue, EXCHANGES, type ExchangeName } from './catalogue.ts'
 import { type Clock, createClock } from './clock.ts'
 import { CoinbaseHost } from './coinbase.ts'
+import { coinbaseStreams } from './coinbase-stream.ts'
 import { ExchangeState } from './exchange-state.ts'
 import { OkxHost } from './okx.ts'
+import { okxStreams } from './okx-stream.ts'
 import type { ExchangeHost } from './protocol.ts'
 import { createExchangeServers } from './server.ts'
+import { StreamHub } from './ws/hub.ts'
+import type { StreamEndpoint } from './ws/protocol.ts'
 
 export interface SimulatorOptions {
   /** Without it, all four. */
@@ -34,8 +40,12 @@ export type ExchangeUrls = {
 }
 export type SimulatorUrls = Readonly<Partial<Record<ExchangeName, ExchangeUrls>>>
 
+/** By exchange and name of the endpoint: http URLs, upgraded by whoever opens a socket. */
+export type StreamUrls = Readonly<Partial<Record<ExchangeName, Readonly<Record<string, string>>>>>
+
 export interface RunningExchanges {
   readonly urls: SimulatorUrls
+  readonly streamUrls: StreamUrls
   /** The state behind the servers: for tests in the same process. */
   readonly states: Readonly<Partial<Record<ExchangeName, ExchangeState>>>
   stop(): Promise<void>
@@ -46,6 +56,13 @@ const HOSTS: Readonly<Record<ExchangeName, (state: ExchangeState) => ExchangeHos
   okx: (state) => [new OkxHost(state)],
   bybit: (state) => [new BybitHost(state)],
   coinbase: (state) => [new CoinbaseHost(state)],
+}
+
+const STREAMS: Readonly<Record<ExchangeName, (state: ExchangeState) => StreamEndpoint[]>> = {
+  binance: binanceStreams,
+  okx: okxStreams,
+  bybit: bybitStreams,
+  coinbase: coinbaseStreams,
 }
 
 /**
@@ -64,17 +81,25 @@ export const startExchangeServers = async (
   const servers: Server[] = []
   const urls: Partial<Record<ExchangeName, ExchangeUrls>> = {}
   const states: Partial<Record<ExchangeName, ExchangeState>> = {}
+  const streamUrls: Partial<Record<ExchangeName, Readonly<Record<string, string>>>> = {}
+  const hubs: StreamHub[] = []
   const stop = async (): Promise<void> => {
+    for (const hub of hubs) hub.stop()
     await Promise.all(servers.map(close))
   }
   try {
     for (const name of exchange ? [exchange] : EXCHANGES) {
       const state = new ExchangeState({ exchange: name, seed, clock: time, catalogue, unlimited })
+      const hosts = HOSTS[name](state)
+      const hub = new StreamHub(state, STREAMS[name](state))
+      hubs.push(hub)
       const addresses: string[] = []
-      for (const server of createExchangeServers(state, HOSTS[name](state))) {
+      for (const server of createExchangeServers(state, hosts, hub)) {
         servers.push(server)
         addresses.push(await listen(server, port === 0 ? 0 : port + servers.length - 1))
       }
+      const addressOf = ({ host }: StreamEndpoint) => addresses[hosts.findIndex((known) => known.host === host)] ?? ''
+      streamUrls[name] = Object.fromEntries(hub.endpoints.map((endpoint) => [endpoint.name, addressOf(endpoint)]))
       const [spot = '', perpetual = name === 'coinbase' ? undefined : spot] = addresses
       urls[name] = { spot, ...(perpetual === undefined ? {} : { perpetual }) }
       states[name] = state
@@ -83,7 +108,7 @@ export const startExchangeServers = async (
     await stop()
     throw error
   }
-  return { urls, states, stop }
+  return { urls, streamUrls, states, stop }
 }
 
 const listen = (server: Server, port: number): Promise<string> =>

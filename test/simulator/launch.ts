@@ -4,9 +4,10 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import { z } from 'zod'
-import type { SimulatorOptions, SimulatorUrls } from './exchanges.ts'
+import type { SimulatorOptions, SimulatorUrls, StreamUrls } from './exchanges.ts'
 
 const urls = z.object({ spot: z.string(), perpetual: z.string().exactOptional() })
+const endpoints = z.record(z.string(), z.string())
 const readyLine = z.object({
   ready: z.literal(true),
   urls: z.object({
@@ -15,10 +16,18 @@ const readyLine = z.object({
     bybit: urls.exactOptional(),
     coinbase: urls.exactOptional(),
   }),
+  streamUrls: z.object({
+    binance: endpoints.exactOptional(),
+    okx: endpoints.exactOptional(),
+    bybit: endpoints.exactOptional(),
+    coinbase: endpoints.exactOptional(),
+  }),
 })
 
 export interface RunningSimulator {
   readonly urls: SimulatorUrls
+  /** What the worker's setting of stream hosts takes. */
+  readonly streamUrls: StreamUrls
   readonly pid: number
   /** Ends the process and waits until it is gone. */
   stop(): Promise<void>
@@ -55,8 +64,8 @@ export const startSimulator = (options: SimulatorOptions = {}): Promise<RunningS
     child.once('exit', (code) => reject(new Error(`the simulated exchanges ended with ${code}: ${complaint.trim()}`)))
     createInterface({ input: child.stdout }).on('line', (line) => {
       if (!line.startsWith('{')) return
-      const ready = readyLine.parse(JSON.parse(line))
-      resolve({ urls: ready.urls, pid: child.pid ?? 0, stop: () => stop(child) })
+      const { urls, streamUrls } = readyLine.parse(JSON.parse(line))
+      resolve({ urls, streamUrls, pid: child.pid ?? 0, stop: () => stop(child) })
     })
   })
 }

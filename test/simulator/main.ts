@@ -1,6 +1,6 @@
 /**
  * `node test/simulator/main.ts --exchange all --port 9100 --seed 1 --time-scale 1 --time-epoch MS --unlimited`:
- * one line a listener with its URL, then a line of JSON with all of them, then it serves until it is told to stop.
+ * one line a listener or stream with its URL, then a line of JSON with all of them, then it serves until it is told to stop.
  */
 
 import { parseArgs } from 'node:util'
@@ -40,12 +40,15 @@ const readOptions = (args: string[]): SimulatorOptions => {
 }
 
 const main = async (): Promise<void> => {
-  const { urls, stop } = await startExchangeServers(readOptions(process.argv.slice(2)))
+  const { urls, streamUrls, stop } = await startExchangeServers(readOptions(process.argv.slice(2)))
   for (const [exchange, { spot, perpetual }] of Object.entries(urls)) {
     console.log(`${exchange} ${perpetual === undefined || perpetual === spot ? spot : `spot ${spot}`}`)
     if (perpetual !== undefined && perpetual !== spot) console.log(`${exchange} perpetual ${perpetual}`)
   }
-  console.log(JSON.stringify({ ready: true, urls }))
+  for (const [exchange, endpoints] of Object.entries(streamUrls)) {
+    for (const [name, url] of Object.entries(endpoints)) console.log(`${exchange} stream ${name} ${url}`)
+  }
+  console.log(JSON.stringify({ ready: true, urls, streamUrls }))
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => void stop())
 }
 

@@ -16,6 +16,7 @@ import { CLOSE, HIGH, LOW, OPEN, QUOTE_HIGH, QUOTE_LOW, VOLUME } from './market.
 import { okxRecord, otherOkxRecords } from './okx-records.ts'
 import { bookSequenceAt, readBook } from './order-book.ts'
 import { json, Refusal, type Reply, type Target } from './protocol.ts'
+import { bookNumber } from './stream-books.ts'
 import { dayOpen, readSummary } from './summary.ts'
 import type { Trade } from './trade-tape.ts'
 
@@ -69,7 +70,7 @@ const limitOf = (query: URLSearchParams, fallback: number, maximum: number, name
   return Math.min(limit, maximum)
 }
 
-const kindOf = (instId: string): Kind => (instId.endsWith('-SWAP') ? 'perpetual' : 'spot')
+export const kindOf = (instId: string): Kind => (instId.endsWith('-SWAP') ? 'perpetual' : 'spot')
 
 /** A delisted instrument is gone at once. */
 const instrumentOf = ({ state, query }: Call): Instrument => {
@@ -82,11 +83,11 @@ const instrumentOf = ({ state, query }: Call): Instrument => {
   return instrument
 }
 
-const price = (instrument: Instrument, ticks: number): string => decimalText(ticks, instrument.priceScale)
-const size = (instrument: Instrument, lots: number): string => decimalText(lots, instrument.sizeScale)
+export const price = (instrument: Instrument, ticks: number): string => decimalText(ticks, instrument.priceScale)
+export const size = (instrument: Instrument, lots: number): string => decimalText(lots, instrument.sizeScale)
 
 /** [ts, o, h, l, c, vol, volCcy, volCcyQuote, confirm]: on swaps `vol` is in contracts, `volCcy` in base units. */
-const spellCandle: SpellRow = (instrument, rows, at, openTime, _closeTime, isClosed) => {
+export const spellCandle: SpellRow = (instrument, rows, at, openTime, _closeTime, isClosed) => {
   const ticks = (column: number) => decimalText(rows[at + column] ?? 0, instrument.priceScale)
   const volume = rows[at + VOLUME] ?? 0
   const quote = wideDigits(rows[at + QUOTE_HIGH] ?? 0, rows[at + QUOTE_LOW] ?? 0)
@@ -120,7 +121,7 @@ const candlePage = (call: Call, reach: 'recent' | 'history'): Reply => {
   return { status: 200, body: `{"code":"0","msg":"","data":[${rows}]}` }
 }
 
-const tradeRecord =
+export const tradeRecord =
   (instrument: Instrument) =>
   ({ id, time, price: ticks, size: lots, takerBuys }: Trade) => ({
     instId: instrument.exchangeSymbol,
@@ -168,9 +169,10 @@ const historyTrades = (call: Call): Reply => {
   )
 }
 
-const tickerRecord = (state: ExchangeState, instrument: Instrument): unknown[] => {
+/** Undefined before the first trade. */
+export const tickerRecord = (state: ExchangeState, instrument: Instrument) => {
   const summary = readSummary(state, instrument)
-  if (!summary) return []
+  if (!summary) return undefined
   const { row, last, book, end } = summary
   const volume = row[VOLUME] ?? 0
   const [bid, ask] = [book.bids[0], book.asks[0]]
@@ -179,28 +181,29 @@ const tickerRecord = (state: ExchangeState, instrument: Instrument): unknown[] =
     wideDigits(row[QUOTE_HIGH] ?? 0, row[QUOTE_LOW] ?? 0),
     instrument.priceScale + instrument.baseScale,
   )
-  return [
-    {
-      instType: isSpot ? 'SPOT' : 'SWAP',
-      instId: instrument.exchangeSymbol,
-      last: price(instrument, last.price),
-      lastSz: size(instrument, last.size),
-      askPx: price(instrument, ask?.price ?? 0),
-      askSz: size(instrument, ask?.size ?? 0),
-      bidPx: price(instrument, bid?.price ?? 0),
-      bidSz: size(instrument, bid?.size ?? 0),
-      open24h: price(instrument, row[OPEN] ?? 0),
-      high24h: price(instrument, row[HIGH] ?? 0),
-      low24h: price(instrument, row[LOW] ?? 0),
-      // On spot the quote volume, on swaps the base volume.
-      volCcy24h: isSpot ? quote : decimalText(volume, instrument.baseScale),
-      vol24h: size(instrument, volume),
-      ts: String(end),
-      sodUtc0: price(instrument, dayOpen(state, instrument, 0)),
-      sodUtc8: price(instrument, dayOpen(state, instrument, 8)),
-    },
-  ]
+  return {
+    instType: isSpot ? 'SPOT' : 'SWAP',
+    instId: instrument.exchangeSymbol,
+    last: price(instrument, last.price),
+    lastSz: size(instrument, last.size),
+    askPx: price(instrument, ask?.price ?? 0),
+    askSz: size(instrument, ask?.size ?? 0),
+    bidPx: price(instrument, bid?.price ?? 0),
+    bidSz: size(instrument, bid?.size ?? 0),
+    open24h: price(instrument, row[OPEN] ?? 0),
+    high24h: price(instrument, row[HIGH] ?? 0),
+    low24h: price(instrument, row[LOW] ?? 0),
+    // On spot the quote volume, on swaps the base volume.
+    volCcy24h: isSpot ? quote : decimalText(volume, instrument.baseScale),
+    vol24h: size(instrument, volume),
+    ts: String(end),
+    sodUtc0: price(instrument, dayOpen(state, instrument, 0)),
+    sodUtc8: price(instrument, dayOpen(state, instrument, 8)),
+  }
 }
+
+const tickers = ({ state }: Call, wanted: readonly Instrument[]): Reply =>
+  data(wanted.flatMap((known) => tickerRecord(state, known) ?? []))
 
 const typeOf = (query: URLSearchParams): Kind | undefined => {
   const type = query.get('instType')
@@ -232,9 +235,10 @@ const books = (call: Call): Reply => {
   const instrument = instrumentOf(call)
   const until = call.state.until(instrument)
   const book = readBook(call.state.market, instrument, bookSequenceAt(until), limitOf(call.query, 1, 400, 'sz'))
+  const seqId = bookNumber(call.state, instrument, book.sequence)
   const levels = (side: typeof book.bids) =>
     side.map((level) => [price(instrument, level.price), size(instrument, level.size), '0', '1'])
-  return data([{ asks: levels(book.asks), bids: levels(book.bids), ts: String(book.time), seqId: book.sequence }])
+  return data([{ asks: levels(book.asks), bids: levels(book.bids), ts: String(book.time), seqId }])
 }
 
 const swapOf = (call: Call): Instrument => {
@@ -243,30 +247,30 @@ const swapOf = (call: Call): Instrument => {
   return instrument
 }
 
-const currentFunding = (call: Call): Reply => {
-  const instrument = swapOf(call)
-  const now = call.state.now()
+const currentFunding = (call: Call): Reply => data([fundingRecord(call.state, swapOf(call))])
+
+/** The rate of the period that runs, to be settled at its end. */
+export const fundingRecord = (state: ExchangeState, instrument: Instrument) => {
+  const now = state.now()
   const last = fundingTimeBefore(now)
-  const rate = (time: number) => decimalText(fundingRate(call.state.market.seed, instrument, time), 8)
-  return data([
-    {
-      formulaType: 'withRate',
-      fundingRate: rate(last + FUNDING_MS),
-      fundingTime: String(last + FUNDING_MS),
-      instId: instrument.exchangeSymbol,
-      instType: 'SWAP',
-      interestRate: '0.0001',
-      maxFundingRate: '0.00375',
-      method: 'current_period',
-      minFundingRate: '-0.00375',
-      nextFundingRate: '',
-      nextFundingTime: String(last + 2 * FUNDING_MS),
-      prevFundingTime: String(last),
-      settFundingRate: rate(last),
-      settState: 'settled',
-      ts: String(now),
-    },
-  ])
+  const rate = (time: number) => decimalText(fundingRate(state.market.seed, instrument, time), 8)
+  return {
+    formulaType: 'withRate',
+    fundingRate: rate(last + FUNDING_MS),
+    fundingTime: String(last + FUNDING_MS),
+    instId: instrument.exchangeSymbol,
+    instType: 'SWAP',
+    interestRate: '0.0001',
+    maxFundingRate: '0.00375',
+    method: 'current_period',
+    minFundingRate: '-0.00375',
+    nextFundingRate: '',
+    nextFundingTime: String(last + 2 * FUNDING_MS),
+    prevFundingTime: String(last),
+    settFundingRate: rate(last),
+    settState: 'settled',
+    ts: String(now),
+  }
 }
 
 const fundingHistory = (call: Call): Reply => {
@@ -301,18 +305,16 @@ const fundingHistory = (call: Call): Reply => {
 const markPrice = (call: Call): Reply => {
   const { state, query } = call
   const wanted = query.get('instId')
-  const now = state.now()
-  return data(
-    live(call)
-      .filter(({ exchangeSymbol }) => !wanted || exchangeSymbol === wanted)
-      .map((instrument) => ({
-        instType: query.get('instType'),
-        instId: instrument.exchangeSymbol,
-        markPx: price(instrument, Math.round(state.market.middle(instrument, now))),
-        ts: String(now),
-      })),
-  )
+  const found = live(call).filter(({ exchangeSymbol }) => !wanted || exchangeSymbol === wanted)
+  return data(found.map((instrument) => markRecord(state, instrument, query.get('instType'))))
 }
+
+export const markRecord = (state: ExchangeState, instrument: Instrument, instType: string | null) => ({
+  instType,
+  instId: instrument.exchangeSymbol,
+  markPx: price(instrument, Math.round(state.market.middle(instrument, state.now()))),
+  ts: String(state.now()),
+})
 
 /** Requests per 2 s, the parameter that has a budget for each of its values, and what answers. */
 export type Endpoint = readonly [limit: number, per: string | undefined, answer: (call: Call) => Reply]
@@ -324,12 +326,8 @@ export const OKX_ENDPOINTS: Readonly<Record<string, Endpoint>> = {
   '/api/v5/market/history-candles': [20, undefined, (call) => candlePage(call, 'history')],
   '/api/v5/market/trades': [100, undefined, trades],
   '/api/v5/market/history-trades': [20, undefined, historyTrades],
-  '/api/v5/market/ticker': [20, undefined, (call) => data(tickerRecord(call.state, instrumentOf(call)))],
-  '/api/v5/market/tickers': [
-    20,
-    undefined,
-    (call) => data(live(call).flatMap((known) => tickerRecord(call.state, known))),
-  ],
+  '/api/v5/market/ticker': [20, undefined, (call) => tickers(call, [instrumentOf(call)])],
+  '/api/v5/market/tickers': [20, undefined, (call) => tickers(call, live(call))],
   '/api/v5/market/books': [40, undefined, books],
   '/api/v5/public/funding-rate': [10, 'instId', currentFunding],
   '/api/v5/public/funding-rate-history': [10, 'instId', fundingHistory],

@@ -1,5 +1,10 @@
 /** What the four exchanges have in common: a request, an answer, and how a refusal leaves a handler. */
 
+import type { MarketChannel } from '../../src/domain/event.ts'
+
+/** Ours. `control` is all of a stream that is no market data: upgrades, acks, errors, pongs. */
+export type StreamChannel = MarketChannel | 'control'
+
 export interface ExchangeRequest {
   readonly path: string
   readonly query: URLSearchParams
@@ -24,6 +29,8 @@ export interface Target {
   readonly symbol: string | undefined
   /** Our name of the interval. */
   readonly interval: string | undefined
+  /** Of a frame of a stream; requests over REST have none. */
+  readonly channel?: StreamChannel
 }
 
 /** Whether the budget allows a request; `headers` go with the answer either way. */

@@ -30,3 +30,9 @@ export const smoothNoise = (seed: number, at: number, period: number): number =>
   const to = mix(seed, cell + 1)
   return unit(from + (to - from) * share * share * (3 - 2 * share)) * 2 - 1
 }
+
+/** A UUID out of two integers. */
+export const uuidOf = (a: number, b: number): string => {
+  const digits = [0, 1, 2, 3].map((part) => mix(a, b, part).toString(16).padStart(8, '0')).join('')
+  return `${digits.slice(0, 8)}-${digits.slice(8, 12)}-5${digits.slice(13, 16)}-8${digits.slice(17, 20)}-${digits.slice(20)}`
+}

@@ -3,43 +3,56 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import { applyControl, Counters, describeControl } from './control.ts'
 import type { ExchangeState } from './exchange-state.ts'
-import type { FaultOf } from './faults.ts'
+import { faultReply } from './fault-reply.ts'
 import { type ExchangeHost, type ExchangeRequest, Refusal, type Reply, type Target } from './protocol.ts'
 import { answerTruth } from './truth.ts'
+import type { StreamHub } from './ws/hub.ts'
+import { serveStreams } from './ws/server.ts'
 
 const MAX_CONTROL_BYTES = 1_000_000
 /** The body of the garbage fault: neither JSON nor UTF-8 of any use. */
 const GARBAGE = '\u0000\u0007{"a":[1,,<!doctype �\u0001 retMsg'
 
-/** One HTTP server a host of the exchange, not listening yet; they share state, counters and control. */
-export const createExchangeServers = (state: ExchangeState, hosts: readonly ExchangeHost[]): Server[] => {
-  const counters = new Counters()
+interface Exchange {
+  readonly state: ExchangeState
+  readonly hosts: readonly ExchangeHost[]
+  readonly hub: StreamHub
+  readonly counters: Counters
+}
+
+/** One server a host of the exchange, for requests and streams, not listening yet; they share state and control. */
+export const createExchangeServers = (
+  state: ExchangeState,
+  hosts: readonly ExchangeHost[],
+  hub: StreamHub,
+): Server[] => {
+  const exchange: Exchange = { state, hosts, hub, counters: new Counters() }
   return hosts.map((host) => {
     const server = createServer((message, response) => {
-      handle(state, host, hosts, counters, message, response).catch((cause: unknown) => {
+      handle(exchange, host, message, response).catch((cause: unknown) => {
         console.error(cause)
         response.writeHead(500).end()
       })
     })
     // A load generator keeps its connections: Node's 5 s would close them under its hands.
     server.keepAliveTimeout = 60_000
+    serveStreams(server, state, host, hub, exchange.counters)
     return server
   })
 }
 
 const handle = async (
-  state: ExchangeState,
+  exchange: Exchange,
   host: ExchangeHost,
-  hosts: readonly ExchangeHost[],
-  counters: Counters,
   message: IncomingMessage,
   response: ServerResponse,
 ): Promise<void> => {
+  const { state, counters } = exchange
   const [path = '/', search = ''] = (message.url ?? '/').split('?', 2)
   const client = message.socket.remoteAddress ?? ''
   if (path.startsWith('/_')) {
     const body = message.method === 'POST' ? await readBody(message) : undefined
-    return send(response, internal(state, hosts, counters, path, new URLSearchParams(search), body, client))
+    return send(response, internal(exchange, path, new URLSearchParams(search), body, client))
   }
   const query = new URLSearchParams(search)
   const request = { path: decoded(path), query, client, userAgent: message.headers['user-agent'] }
@@ -73,7 +86,7 @@ const answer = (state: ExchangeState, host: ExchangeHost, request: ExchangeReque
   const now = state.now()
   if (faults.take('geo-block', target, now)) return host.geoBlock()
   const status = faults.take('status', target, now)
-  if (status) return replyOf(status, host)
+  if (status) return faultReply(status, host)
   const { refusal, headers } = state.limitsEnabled ? host.admit(request) : {}
   const reply = refusal ?? guarded(() => host.answer(request))
   return spoilt(state, target, { ...reply, headers: { ...reply.headers, ...headers } })
@@ -85,13 +98,6 @@ const dated = (state: ExchangeState, reply: Reply): Reply => ({
   headers: { Date: new Date(state.now()).toUTCString(), ...reply.headers },
 })
 
-const replyOf = ({ status, body, headers, retryAfterSeconds }: FaultOf<'status'>, host: ExchangeHost): Reply => {
-  const reply = host.failure(status, retryAfterSeconds)
-  const retryAfter = retryAfterSeconds === undefined ? {} : { 'Retry-After': String(retryAfterSeconds) }
-  const text = typeof body === 'object' ? JSON.stringify(body) : body
-  return { ...reply, body: text ?? reply.body, headers: { ...reply.headers, ...retryAfter, ...headers } }
-}
-
 const spoilt = (state: ExchangeState, target: Target, reply: Reply): Reply => {
   const now = state.now()
   const truncate = state.faults.take('truncate', target, now)
@@ -100,9 +106,7 @@ const spoilt = (state: ExchangeState, target: Target, reply: Reply): Reply => {
 }
 
 const internal = (
-  state: ExchangeState,
-  hosts: readonly ExchangeHost[],
-  counters: Counters,
+  { state, hosts, hub, counters }: Exchange,
   path: string,
   query: URLSearchParams,
   body: string | undefined,
@@ -111,7 +115,9 @@ const internal = (
   state.atOneMoment(() =>
     guarded(() => {
       if (path !== '/_control') return answerTruth(state, path, query)
-      return body === undefined ? describeControl(state, counters) : applyControl(state, hosts, counters, body, client)
+      return body === undefined
+        ? describeControl(state, hub, counters)
+        : applyControl(state, hosts, hub, counters, body, client)
     }),
   )
 

@@ -1,5 +1,6 @@
 /** `GET /_truth...`: what really happened on a simulated exchange, in our own normalised form, for tests to compare with. */
 
+import { bookSequenceOf } from './binance-book-ids.ts'
 import type { Instrument, Kind } from './catalogue.ts'
 import { decimalText, spell, wideDigits } from './decimal-text.ts'
 import type { ExchangeState } from './exchange-state.ts'
@@ -108,9 +109,14 @@ const trueTrades = (state: ExchangeState, instrument: Instrument, query: URLSear
   return { trades: tape.from(fromId, limit, end).map(spelt) }
 }
 
-/** The book of `sequence`, or of now: `depth` levels a side, sizes in base units. */
+/**
+ * The book of `sequence` (the exchange's own number), of `time` (ms UTC) or of now: `depth` levels a side, sizes in base
+ * units. The answer's `sequence` is the simulator's plain count of books.
+ */
 const trueOrderBook = (state: ExchangeState, instrument: Instrument, query: URLSearchParams) => {
-  const sequence = integer(query, 'sequence', bookSequenceAt(state.until(instrument)))
+  const given = query.has('sequence') ? integer(query, 'sequence') : undefined
+  const ofTime = bookSequenceAt(integer(query, 'time', state.until(instrument)))
+  const sequence = given === undefined ? ofTime : state.exchange === 'binance' ? bookSequenceOf(given) : given
   const book = readBook(state.market, instrument, sequence, integer(query, 'depth', 20))
   const levels = (side: typeof book.bids) =>
     side.map(({ price, size }) => [decimalText(price, instrument.priceScale), decimalText(size, instrument.baseScale)])

@@ -1,0 +1,178 @@
+import { DurableObject } from 'cloudflare:workers'
+import { createDeps, feedName } from '../src/deps.ts'
+import type { Refusal } from '../src/domain/answer.ts'
+import { AppError } from '../src/domain/errors.ts'
+import type { BookDepth } from '../src/domain/topic.ts'
+import type { LiveTrades } from '../src/domain/trade-chunk.ts'
+import { connectorFor } from '../src/exchanges/registry.ts'
+import { ClientHub } from '../src/live/client-hub.ts'
+import { FeedSession } from '../src/live/feed-session.ts'
+import type { TopicMarks } from '../src/live/market-topic.ts'
+import type { FeedAnswer, FeedStatus, LiveOrderBook, LiveTicker } from '../src/live/status.ts'
+import { FeedStore } from '../src/store/feed-store.ts'
+import { claimLease } from '../src/store/leases.ts'
+import { FeedClients, type KnownTopic } from './feed-clients.ts'
+import { readOrderBook, readTicker, readTrades } from './feed-reads.ts'
+import { FeedRuntime } from './feed-runtime.ts'
+import { TopicIds } from './topic-ids.ts'
+
+const ROLE = 'feed'
+/** An object that only holds sockets of its own may be evicted after 70 s without an event: it is woken before. */
+const WATCHDOG_MS = 30_000
+const FULL: Refusal = { ok: false, code: 'feed_full', detail: 'this feed has its clients: /v1/stream has room' }
+
+interface Running {
+  readonly runtime: FeedRuntime
+  readonly clients: FeedClients
+  readonly now: () => number
+}
+
+/** The live data of one exchange: its streams come in here and go out to clients. Poked or armed, it works. */
+export class ExchangeFeed extends DurableObject<Env> {
+  readonly #app = createDeps(this.env)
+  #feed: Promise<Running> | undefined
+  #isStopped = false
+
+  constructor(ctx: DurableObjectState, env: Env) {
+    super(ctx, env)
+    // Whatever wakes an evicted object: it goes on where it was, clients included.
+    void ctx.blockConcurrencyWhile(async () => {
+      this.#isStopped = (await ctx.storage.get<boolean>('isStopped')) === true
+      const exchange = await ctx.storage.get<string>('exchange')
+      // One that has moved has just forgotten everything: it is told so when it is called.
+      if (exchange !== undefined) await this.#open(exchange).catch(() => undefined)
+    })
+  }
+
+  /** Wakes the feed, unless it was told to stop. */
+  async poke(exchange: string): Promise<void> {
+    await this.#open(exchange)
+  }
+
+  async start(exchange: string): Promise<FeedStatus> {
+    this.#isStopped = false
+    await this.ctx.storage.delete('isStopped')
+    return this.status(exchange)
+  }
+
+  async stop(exchange: string): Promise<FeedStatus> {
+    this.#isStopped = true
+    await this.ctx.storage.put('isStopped', true)
+    await this.ctx.storage.deleteAlarm()
+    const { runtime } = await this.#open(exchange)
+    await runtime.stop()
+    await this.ctx.storage.put('marks', runtime.session.checkpoint())
+    return this.status(exchange)
+  }
+
+  async status(exchange: string): Promise<FeedStatus> {
+    const { runtime, now } = await this.#open(exchange)
+    return runtime.session.status(runtime.hub.size, now())
+  }
+
+  async readTicker(exchange: string, symbol: string): Promise<FeedAnswer<LiveTicker>> {
+    return readTicker(await this.#open(exchange), exchange, symbol)
+  }
+
+  async readOrderBook(exchange: string, symbol: string, depth: BookDepth): Promise<FeedAnswer<LiveOrderBook>> {
+    return readOrderBook(await this.#open(exchange), exchange, symbol, depth)
+  }
+
+  async readTrades(exchange: string, symbol: string): Promise<FeedAnswer<LiveTrades>> {
+    return readTrades(await this.#open(exchange), symbol)
+  }
+
+  /** A client, or a relay of ours, wants the stream. */
+  override async fetch(request: Request): Promise<Response> {
+    const { runtime, clients } = await this.#open(new URL(request.url).pathname.split('/').at(-1) ?? '')
+    const isInternal = request.headers.get('x-zvt-role') === 'relay'
+    if (!isInternal && runtime.hub.size >= this.#app.config.feedClients) return Response.json(FULL, { status: 503 })
+    return clients.accept(request, isInternal)
+  }
+
+  /** The watchdog: that it came is enough, for the constructor has done the rest. */
+  override async alarm(): Promise<void> {
+    const feed = await this.#feed
+    if (feed === undefined || this.#isStopped) return
+    await this.ctx.storage.put('marks', feed.runtime.session.checkpoint())
+    await this.#arm()
+  }
+
+  override webSocketMessage(socket: WebSocket, message: string | ArrayBuffer): void {
+    void this.#feed?.then(({ clients }) => clients.received(socket, message))
+  }
+
+  override webSocketClose(socket: WebSocket): void {
+    void this.#feed?.then(({ clients }) => clients.closed(socket))
+  }
+
+  override webSocketError(socket: WebSocket): void {
+    this.webSocketClose(socket)
+  }
+
+  /** The feed, running unless it was told to stop. */
+  async #open(exchange: string): Promise<Running> {
+    this.#feed ??= this.#create(exchange).catch((error: unknown) => {
+      this.#feed = undefined
+      throw error
+    })
+    const feed = await this.#feed
+    if (this.#isStopped || feed.runtime.isRunning) return feed
+    feed.runtime.start()
+    await this.#arm()
+    return feed
+  }
+
+  async #create(exchange: string): Promise<Running> {
+    const { config, clock, stores, newId, loader } = this.#app
+    const { storage } = this.ctx
+    const connector = connectorFor(exchange)
+    // An alarm does not know its object's name: whoever called first has left it.
+    const name = this.ctx.id.name ?? (await storage.get<string>('name'))
+    if (connector === undefined || (name !== undefined && name !== feedName(config, exchange))) {
+      await this.#resign()
+      throw new AppError('unknown_exchange', `this object does not serve ${exchange}`)
+    }
+    await storage.put({ exchange, name })
+    const marks = (await storage.get<TopicMarks>('marks')) ?? { trades: {}, candles: {} }
+    // Ascends as text: trades keep their order over a restart.
+    const epoch = `${clock.now()}-${newId().slice(0, 4)}`
+    const hosts = config.streamHosts[exchange] ?? {}
+    const session = new FeedSession({ connector, hosts, epoch, random: Math.random, marks })
+    const hub = new ClientHub({
+      exchanges: [exchange],
+      pathExchange: exchange,
+      timeScale: config.time.scale,
+      random: Math.random,
+      stateOf: (key) => session.stateOf(key, clock.now()) ?? undefined,
+    })
+    const db = stores.storeFor(exchange)
+    const runtime = new FeedRuntime({
+      connector,
+      session,
+      hub,
+      clock,
+      loader: () => loader(exchange),
+      openStore: async () => new FeedStore(db, await claimLease(db, exchange, ROLE), newId),
+      tradeRetentionMs: config.tradeRetentionMs,
+      onTick: () => clients.sweep(),
+      onSuperseded: () => void this.#resign(),
+    })
+    const clients = new FeedClients(this.ctx, runtime, await TopicIds.load<KnownTopic>(storage), clock)
+    clients.restore()
+    return { runtime, clients, now: () => clock.now() }
+  }
+
+  async #arm(): Promise<void> {
+    await this.ctx.storage.setAlarm(Date.now() + this.#app.clock.realMs(WATCHDOG_MS))
+  }
+
+  /** Another object serves the exchange now: this one ends its sockets and forgets it all. */
+  async #resign(): Promise<void> {
+    const feed = await this.#feed?.catch(() => undefined)
+    this.#feed = undefined
+    feed?.runtime.end()
+    await this.ctx.storage.deleteAlarm()
+    await this.ctx.storage.deleteAll()
+  }
+}

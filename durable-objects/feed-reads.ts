@@ -1,0 +1,124 @@
+import type { Refusal } from '../src/domain/answer.ts'
+import { AppError } from '../src/domain/errors.ts'
+import type { StoredInstrument } from '../src/domain/series.ts'
+import type { BookDepth, ClientTopic } from '../src/domain/topic.ts'
+import type { LiveTrades } from '../src/domain/trade-chunk.ts'
+import { BookTopic } from '../src/live/book-topic.ts'
+import { LatestTopic } from '../src/live/latest-topic.ts'
+import type { FeedAnswer, LiveOrderBook, LiveTicker } from '../src/live/status.ts'
+import type { FeedClients } from './feed-clients.ts'
+import type { FeedRuntime } from './feed-runtime.ts'
+
+/** A caller waits so long, in real time, for the first data of a topic that nobody had asked for. */
+const PATIENCE_MS = 5_000
+const LOOK_MS = 20
+/** By when a caller may expect what was just asked of the exchange. */
+const RETRY_MS = 2_000
+
+interface Feed {
+  readonly runtime: FeedRuntime
+  readonly clients: FeedClients
+  readonly now: () => number
+}
+
+/** The 24 h summary and the best bid and offer as they stand. */
+export async function readTicker(feed: Feed, exchange: string, symbol: string): Promise<FeedAnswer<LiveTicker>> {
+  return reading(feed, symbol, async (instrument) => {
+    const [ticker, bbo] = [topicOf(exchange, instrument, 'ticker'), topicOf(exchange, instrument, 'bbo')]
+    for (const topic of [ticker, bbo]) feed.clients.demandOnce(topic, instrument)
+    const newest = await patiently(() => latestOf(feed, ticker)?.ticker ?? null)
+    if (newest === null) return NO_DATA
+    const best = latestOf(feed, bbo)?.bbo?.values
+    return {
+      ok: true,
+      value: {
+        exchangeSymbol: instrument.exchangeSymbol,
+        ticker: newest.values,
+        bid: best?.bid ?? null,
+        ask: best?.ask ?? null,
+      },
+      exchangeTime: newest.exchangeTime,
+      receivedTime: newest.receivedTime,
+      now: feed.now(),
+    }
+  })
+}
+
+/** The best levels of a book that is in sync: never those of one that is not. */
+export async function readOrderBook(
+  feed: Feed,
+  exchange: string,
+  symbol: string,
+  depth: BookDepth,
+): Promise<FeedAnswer<LiveOrderBook>> {
+  return reading(feed, symbol, async (instrument) => {
+    const topic: ClientTopic = { ...topicOf(exchange, instrument, 'book'), depth }
+    feed.clients.demandOnce(topic, instrument)
+    const book = feed.runtime.session.topic(topic)
+    if (!(book instanceof BookTopic)) return NO_DATA
+    const view = await patiently(() => {
+      const read = book.read(depth)
+      return 'reason' in read ? null : read
+    })
+    if (view === null) {
+      const read = book.read(depth)
+      const detail = `the book is not in sync: ${'reason' in read ? read.reason : 'it has only just come'}`
+      return { ok: false, code: 'not_in_sync', detail, retryAfterMs: RETRY_MS }
+    }
+    const { bids, asks, availableDepth, sequence, exchangeTime } = view
+    const { exchangeSymbol } = instrument
+    return {
+      ok: true,
+      value: { exchangeSymbol, bids, asks, availableDepth, sequence },
+      exchangeTime,
+      receivedTime: book.receivedTime,
+      now: feed.now(),
+    }
+  })
+}
+
+/** The trades that have been heard and are not stored. */
+export async function readTrades(feed: Feed, symbol: string): Promise<FeedAnswer<LiveTrades>> {
+  return reading(feed, symbol, async (instrument) => {
+    const now = feed.now()
+    const value = feed.runtime.waitingTrades(instrument.id)
+    return { ok: true, value, exchangeTime: null, receivedTime: now, now }
+  })
+}
+
+const NO_DATA: Refusal = { ok: false, code: 'no_data', detail: 'nothing has come yet', retryAfterMs: RETRY_MS }
+
+async function reading<T>(
+  feed: Feed,
+  symbol: string,
+  read: (instrument: StoredInstrument) => Promise<FeedAnswer<T>>,
+): Promise<FeedAnswer<T>> {
+  try {
+    const instrument = await feed.clients.instrument(symbol)
+    if (instrument === undefined) return { ok: false, code: 'unknown_instrument', detail: `there is no ${symbol}` }
+    return await read(instrument)
+  } catch (error) {
+    if (error instanceof AppError) return { ok: false, code: error.code, detail: error.detail }
+    throw error
+  }
+}
+
+/** What `look` finds, or `null` after a while of finding nothing. */
+async function patiently<T>(look: () => T | null): Promise<T | null> {
+  const deadline = Date.now() + PATIENCE_MS
+  let found = look()
+  while (found === null && Date.now() < deadline) {
+    await new Promise((resolve) => setTimeout(resolve, LOOK_MS))
+    found = look()
+  }
+  return found
+}
+
+function latestOf(feed: Feed, topic: ClientTopic) {
+  const found = feed.runtime.session.topic(topic)
+  return found instanceof LatestTopic ? found.latest : undefined
+}
+
+function topicOf(exchange: string, { symbol }: StoredInstrument, channel: 'ticker' | 'bbo' | 'book'): ClientTopic {
+  return { channel, exchange, symbol, interval: null, depth: null }
+}

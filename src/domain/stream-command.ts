@@ -1,0 +1,179 @@
+import { z } from 'zod'
+import type { ErrorCode } from './errors.ts'
+import { parseSymbol } from './instrument.ts'
+import { type Interval, isInterval } from './interval.ts'
+import { type BookDepth, bookDepths, type Channel, type ClientTopic, channels, isChannel, parseDepth } from './topic.ts'
+
+/** What a client may ask for at once, and hold in all. */
+export const MAX_SUBSCRIPTIONS = 200
+/** No name of an instrument comes near this, in any script and form. */
+const MAX_SYMBOL_LENGTH = 120
+const DEFAULT_INTERVAL: Interval = '1m'
+const DEFAULT_DEPTH: BookDepth = 20
+/** A client that wants less than one message a minute should ask over HTTP. */
+const MAX_CONFLATE_MS = 60_000
+const MAX_MESSAGES_PER_SECOND = 10_000
+
+/** Stable codes of `error` messages: those of HTTP, and what can go wrong only here. */
+export type StreamErrorCode = ErrorCode | 'unknown_channel' | 'too_many_subscriptions' | 'not_subscribed' | 'cancelled'
+
+/** The client's own; it comes back in every answer. */
+const requestId = z.union([z.string().max(64), z.int()]).nullish()
+export type RequestId = string | number | null
+
+/** One thing to subscribe to. */
+export const topicArg = z.object({
+  channel: z.string().max(32).meta({ enum: channels, description: 'What to receive' }),
+  exchange: z.string().max(32).optional().meta({ description: 'May be left out on /v1/stream/{exchange}' }),
+  symbol: z
+    .string()
+    .max(MAX_SYMBOL_LENGTH)
+    .optional()
+    .meta({ description: '`BTC-USDT`; also `BTC/USDT`, `cryptopair_binance_btcusdt`. Not for `status`' }),
+  interval: z
+    .string()
+    .max(8)
+    .optional()
+    .meta({ description: `Of candles; ${DEFAULT_INTERVAL} where left out` }),
+  depth: z
+    .union([z.int(), z.string().max(8)])
+    .optional()
+    .meta({ description: `Of books: ${bookDepths.join(', ')} levels a side; ${DEFAULT_DEPTH} where left out` }),
+})
+export type TopicArg = z.infer<typeof topicArg>
+
+const subscriptionCommand = <Arg extends z.ZodType>(arg: Arg) =>
+  z.object({
+    op: z.enum(['subscribe', 'unsubscribe']),
+    id: requestId,
+    args: z.array(arg).min(1).max(MAX_SUBSCRIPTIONS),
+  })
+
+const commandsOf = <Arg extends z.ZodType>(arg: Arg) =>
+  z.discriminatedUnion('op', [
+    subscriptionCommand(arg),
+    z.object({ op: z.literal('ping'), id: requestId }),
+    z.object({ op: z.literal('pong'), id: z.int() }).meta({ description: 'Answers a `ping` of the server' }),
+    z.object({ op: z.literal('list'), id: requestId }),
+    z.object({
+      op: z.literal('configure'),
+      id: requestId,
+      conflateMs: z.int().min(0).max(MAX_CONFLATE_MS).nullish().meta({
+        description: 'At most one message a topic in this time, where one can stand for several. 0 or null: off',
+      }),
+      maxMessagesPerSecond: z.int().min(1).max(MAX_MESSAGES_PER_SECOND).nullish().meta({
+        description: 'Holds back what can be merged; trades and closed candles always come. null: off',
+      }),
+    }),
+  ])
+
+/** What clients send, as documented. */
+export const streamCommand = commandsOf(topicArg)
+
+/** Each arg is judged by itself, so that one that is wrong costs only itself. */
+const lenientCommand = commandsOf(z.unknown())
+export type StreamCommand = z.infer<typeof lenientCommand>
+
+/** `{"method":"subscribe","params":{"channel":"kline","symbol":"BTC-USDT","interval":"1m"}}` */
+const olderCommand = z.object({
+  method: z.string(),
+  id: requestId,
+  params: z.union([z.array(z.unknown()), z.looseObject({})]).optional(),
+})
+
+/** How the older form spells channels. */
+const channelAliases: Readonly<Record<string, Channel>> = {
+  kline: 'candles',
+  trade: 'trades',
+  depth: 'book',
+  orderbook: 'book',
+}
+
+/** A command as sent, in either form; `undefined` where the text is none. */
+export function readCommand(text: string): StreamCommand | undefined {
+  let value: unknown
+  try {
+    value = JSON.parse(text)
+  } catch {
+    return undefined
+  }
+  const older = olderCommand.safeParse(value)
+  const result = lenientCommand.safeParse(older.success ? modernize(older.data) : value)
+  return result.success ? result.data : undefined
+}
+
+function modernize({ method, id, params }: z.infer<typeof olderCommand>): object {
+  if (Array.isArray(params)) return { op: method, id, args: params }
+  return { ...params, op: method, id, args: [params] }
+}
+
+export type TopicReading =
+  | { readonly ok: true; readonly topic: ClientTopic }
+  | { readonly ok: false; readonly code: StreamErrorCode; readonly detail: string }
+
+/**
+ * The topic that an arg means. Its `symbol` is ours, except where the client gave an id of zvt: that is kept, and only
+ * who knows the instruments can say which one it is.
+ *
+ * @param exchanges those that can be asked for here
+ * @param pathExchange the one of the path, for args that name none
+ */
+export function readTopic(arg: unknown, exchanges: readonly string[], pathExchange: string | null): TopicReading {
+  const parsed = topicArg.safeParse(arg)
+  if (!parsed.success) return refused('invalid_request', 'must be {"channel", "exchange", "symbol", ...}')
+  const { channel: name, symbol = null, interval = DEFAULT_INTERVAL, depth = DEFAULT_DEPTH } = parsed.data
+  const channel = channelAliases[name] ?? name
+  if (!isChannel(channel)) return refused('unknown_channel', `channel must be one of ${channels.join(', ')}`)
+  const named = channel === 'status' ? { symbol: null, exchange: null } : readSymbol(symbol)
+  if (named === undefined) return refused('invalid_request', 'symbol must be like BTC-USDT or BTC-USDT-PERP')
+  const exchange = parsed.data.exchange ?? pathExchange ?? named.exchange
+  if (exchange === null || !exchanges.includes(exchange)) {
+    return refused('unknown_exchange', `exchange must be ${exchanges.join(', ')}`)
+  }
+  if (named.exchange !== null && named.exchange !== exchange) {
+    return refused('unknown_instrument', `symbol names another exchange than ${exchange}`)
+  }
+  const topic = { channel, exchange, symbol: named.symbol, interval: null, depth: null }
+  if (channel === 'candles') {
+    if (!isInterval(interval)) return refused('unknown_interval', 'interval must be like 1m, 1h or 1d')
+    return { ok: true, topic: { ...topic, interval } }
+  }
+  if (channel === 'book') {
+    const known = parseDepth(depth)
+    if (known === undefined) return refused('invalid_request', `depth must be one of ${bookDepths.join(', ')}`)
+    return { ok: true, topic: { ...topic, depth: known } }
+  }
+  return { ok: true, topic }
+}
+
+/** `exchange`: the one that an id of zvt names. */
+function readSymbol(text: string | null): { readonly symbol: string; readonly exchange: string | null } | undefined {
+  const query = text === null ? undefined : parseSymbol(text)
+  if (query === undefined) return undefined
+  if (query.by === 'symbol') return { symbol: query.symbol, exchange: null }
+  const type = query.kind === 'spot' ? 'cryptopair' : 'cryptoperp'
+  return { symbol: `${type}_${query.exchange}_${query.joined.toLowerCase()}`, exchange: query.exchange }
+}
+
+function refused(code: StreamErrorCode, detail: string): TopicReading {
+  return { ok: false, code, detail }
+}
+
+/**
+ * The arg that a `topic` of a URL means: `trades:okx:BTC-USDT`, `candles:okx:BTC-USDT:1m`, `book:okx:BTC-USDT:20`,
+ * `status:okx`. Interval and depth may be left out, and so may the exchange where the path names it:
+ * `book:BTC-USDT:20`, `status`. Symbols may be written in every form that {@link readTopic} takes.
+ */
+export function readTopicParam(text: string, exchanges: readonly string[]): TopicArg {
+  const [channel = '', ...parts] = text.split(':')
+  const [first = ''] = parts
+  const arg: TopicArg = { channel }
+  // Every symbol holds a hyphen, a slash or an underscore: none is the name of an exchange.
+  if (exchanges.includes(first) || (parts.length > 0 && !/[-/_]/.test(first))) arg.exchange = parts.shift()
+  const last = parts.at(-1) ?? ''
+  if (channel === 'candles' && isInterval(last)) arg.interval = parts.pop()
+  if (channel === 'book' && parts.length > 1 && /^\d+$/.test(last)) arg.depth = parts.pop()
+  // What is left of ccxt's `BTC/USDT:USDT` belongs together.
+  if (parts.length > 0) arg.symbol = parts.join(':')
+  return arg
+}

@@ -1,0 +1,110 @@
+import type { MarketChannel, MarketEvent } from '../domain/event.ts'
+import type { Instrument, InstrumentKind } from '../domain/instrument.ts'
+import type { Interval } from '../domain/interval.ts'
+
+/** The push side of an exchange: what to send over its sockets, and what comes back. Pure, like the whole connector. */
+export interface StreamApi {
+  /** Where its sockets lead. Sockets of one endpoint share its limits. */
+  readonly endpoints: readonly StreamEndpoint[]
+  readonly limits: StreamLimits
+  /** How updates of an order book join; absent where the exchange streams none of that kind. */
+  readonly bookRule: Readonly<Partial<Record<InstrumentKind, BookRuleName>>>
+  /** How a hole in the trades is filled over REST, by kind. */
+  readonly tradeRecovery: Readonly<Partial<Record<InstrumentKind, TradeRecovery>>>
+  /** Whether candles are streamed, or are built from the trades. */
+  readonly candles: 'streamed' | 'from-trades'
+  /** What must be sent so that the exchange keeps a quiet socket open; `null` where its pings are answered by the runtime. */
+  readonly heartbeat: { readonly everyMs: number; readonly frame: string } | null
+
+  /**
+   * The exchange's own streams that together give a topic (OKX: funding rate and mark price); several topics may share
+   * one (Bybit: ticker, funding, open interest). Empty where the exchange does not offer the topic.
+   */
+  streamsOf(topic: StreamTopic): readonly StreamName[]
+  /**
+   * Messages that subscribe to streams of one endpoint, at most `limits.topicsPerRequest` each.
+   * @param requestId of the first message; the following ones count up. Comes back in the ack where the exchange echoes it.
+   */
+  subscribe(names: readonly string[], requestId: number): readonly StreamRequest[]
+  unsubscribe(names: readonly string[], requestId: number): readonly StreamRequest[]
+  /**
+   * What a frame says. Never throws: text that is not what the exchange sends is `invalid`.
+   * @param kind of the endpoint that it came from: payloads of one shape may mean two things
+   */
+  decode(frame: string, kind: InstrumentKind): StreamFrame
+}
+
+export interface StreamEndpoint {
+  /** `public`: unique within the exchange, and the key under which configuration overrides `baseUrl`. */
+  readonly name: string
+  /** `https://ws.okx.com:8443`: a socket is opened by `fetch` on the https URL. No trailing slash. */
+  readonly baseUrl: string
+  /** `/ws/v5/public`. */
+  readonly path: string
+  /** Of the instruments that it serves. One that serves several names them so that no symbol is ambiguous. */
+  readonly kinds: readonly InstrumentKind[]
+}
+
+export interface StreamName {
+  /** Of its endpoint. */
+  readonly endpoint: string
+  /** `btcusdt@trade`, `trades-all:BTC-USDT`, `publicTrade.BTCUSDT`, `matches:BTC-USD`: unique within the endpoint. */
+  readonly name: string
+}
+
+/** What can be asked of the stream of an exchange. */
+export interface StreamTopic {
+  readonly channel: MarketChannel
+  readonly instrument: Instrument
+  /** Of candles; `null` otherwise. */
+  readonly interval: Interval | null
+}
+
+export interface StreamRequest {
+  readonly requestId: number
+  readonly frame: string
+  readonly names: readonly string[]
+}
+
+export interface StreamLimits {
+  readonly topicsPerSocket: number
+  readonly topicsPerRequest: number
+  /** Messages that a client may send over one socket, pings included. */
+  readonly messages: readonly { readonly limit: number; readonly windowMs: number }[]
+  /** Connections that one address may open. */
+  readonly connects: { readonly limit: number; readonly windowMs: number }
+  /** The exchange ends every socket at this age; `null` where it does not say so. */
+  readonly maxAgeMs: number | null
+}
+
+/**
+ * - `contiguous`: REST snapshot; each update's `firstSequence` is the last `sequence` + 1 (Binance spot);
+ * - `bridged`: REST snapshot; each update's `prevSequence` is the last `sequence` (Binance USD-M);
+ * - `linked`: streamed snapshot; each update's `prevSequence` is the last `sequence`, which may fall (OKX);
+ * - `counted`: streamed snapshots at any time; each update's `sequence` is the last + 1 (Bybit);
+ * - `connection`: streamed snapshot; updates in the order of the connection, without counters (Coinbase).
+ */
+export type BookRuleName = 'contiguous' | 'bridged' | 'linked' | 'counted' | 'connection'
+
+/** `byId`: ids are consecutive and pages of old trades can be asked for; `recentOnly`: only the newest ones can. */
+export type TradeRecovery = 'byId' | 'recentOnly'
+
+export type StreamFrame =
+  | { readonly kind: 'data'; readonly events: readonly MarketEvent[] }
+  /** `reply`: what the exchange wants to hear back. */
+  | { readonly kind: 'heartbeat'; readonly reply: string | null }
+  /** Of one request, or of the streams that it names; a list of streams may also be all that are subscribed now. */
+  | { readonly kind: 'ack'; readonly requestId: number | null; readonly streams: readonly string[] | null }
+  | {
+      readonly kind: 'rejected'
+      readonly requestId: number | null
+      /** `null` where it does not say which: the request as a whole failed. */
+      readonly streams: readonly string[] | null
+      readonly code: string | null
+      readonly reason: string
+      /** Nothing of the request was done: its other streams must be asked for again (Bybit). */
+      readonly undone?: true
+    }
+  /** A channel that this system does not use, or news without data. `closing`: the exchange is about to end the socket. */
+  | { readonly kind: 'ignored'; readonly reason: string; readonly closing?: true }
+  | { readonly kind: 'invalid'; readonly detail: string }

@@ -1,0 +1,252 @@
+import type { BookEvent, MarketEvent } from '../domain/event.ts'
+import type { BookSnapshot } from '../domain/order-book.ts'
+import type { StoredInstrument } from '../domain/series.ts'
+import type { BookDepth, ClientTopic } from '../domain/topic.ts'
+import type { BookRuleName } from '../exchanges/stream.ts'
+import { backoffMs } from './backoff.ts'
+import { type BookOutcome, BookSync } from './book-sync.ts'
+import { BookView, type ViewChange } from './book-view.ts'
+import { MarketTopic, type Reply, type TopicSurroundings } from './market-topic.ts'
+import { bookData, type TopicLine } from './messages.ts'
+
+/** Levels a side of a snapshot that is asked for over REST; more only where clients want the deepest view. */
+const SNAPSHOT_DEPTH = 1_000
+const DEEP_SNAPSHOT_DEPTH = 5_000
+const DEEPEST_VIEW = 1_000
+/** A book that is short of levels is fetched again no more often than this. */
+const REFRESH_MS = 60_000
+/** A snapshot that has not come after this is asked for again. */
+const SNAPSHOT_PATIENCE_MS = 15_000
+/** Updates of the next socket that are kept until they join those of the present one. */
+const MOST_BUFFERED = 1_000
+
+/** A book that stayed right for so long is sound: the next failure is a first one. */
+const SOUND_MS = 30_000
+const DEFAULT_DEPTH = 20
+
+const restRules: ReadonlySet<BookRuleName> = new Set(['contiguous', 'bridged'])
+
+/** The order book of one instrument and the views that clients have of it. */
+export class BookTopic extends MarketTopic {
+  readonly #sync: BookSync
+  readonly #rule: BookRuleName
+  readonly #views = new Map<string, { readonly view: BookView; readonly line: TopicLine }>()
+  /** The socket whose updates count; those of another one wait until they join. */
+  #owner: number | null = null
+  #waiting: BookEvent[] = []
+  #isDirty = false
+  #receivedTime = 0
+  #failures = 0
+  #liveSince: number | null = null
+  /** When the next fresh start is due; `null` while none is. */
+  #retryAt: number | null = null
+  #askedAt: number | null = null
+  #refreshedAt = 0
+  /** Why there is no book. */
+  #reason = 'no snapshot has come yet'
+
+  constructor(instrument: StoredInstrument, surroundings: TopicSurroundings, rule: BookRuleName) {
+    super(instrument, surroundings)
+    this.#sync = new BookSync(rule, { snapshotDepth: SNAPSHOT_DEPTH })
+    this.#rule = rule
+  }
+
+  override get probe(): 'book' {
+    return 'book'
+  }
+
+  override best(): { readonly bid: string | null; readonly ask: string | null } | null {
+    if (this.#sync.state !== 'live') return null
+    const { bids, asks } = this.#sync.book
+    return { bid: bids.priceAt(0) ?? null, ask: asks.priceAt(0) ?? null }
+  }
+
+  override open(topic: ClientTopic): TopicLine {
+    const line = super.open(topic)
+    // The first flush tells the new view.
+    this.#isDirty = true
+    this.#views.set(line.key, { view: new BookView(topic.depth ?? DEFAULT_DEPTH), line })
+    return line
+  }
+
+  override close(key: string): void {
+    super.close(key)
+    this.#views.delete(key)
+  }
+
+  override receive(event: MarketEvent, socket: number, now: number): void {
+    if (event.channel !== 'book') return
+    this.#owner ??= socket
+    if (socket === this.#owner) this.#take(event, now)
+    else for (const joined of this.#takeOver(event, socket)) this.#take(joined, now)
+  }
+
+  /** The levels of a view, or why there are none. */
+  read(depth: BookDepth): ViewChange | { readonly reason: string } {
+    if (this.#sync.state !== 'live') return { reason: this.#reason }
+    return new BookView(depth).update(this.#sync) ?? { reason: this.#reason }
+  }
+
+  get receivedTime(): number {
+    return this.#receivedTime
+  }
+
+  override state(key: string): string | null {
+    const shown = this.#views.get(key)
+    if (shown === undefined || this.#sync.state !== 'live') return null
+    // What has changed since the last flush is not in the numbered messages yet: only the first client takes it along.
+    const change = shown.view.snapshot() ?? shown.view.update(this.#sync)
+    return change === null
+      ? null
+      : shown.line.state(change.exchangeTime, this.#receivedTime, dataOf(change, shown.view.depth))
+  }
+
+  override answered(input: Reply, now: number): void {
+    if (input.kind !== 'snapshot' || this.#askedAt === null) return
+    const { answer } = input
+    this.#askedAt = null
+    if (!answer.ok) {
+      this.#reason = answer.detail
+      const wait = backoffMs(this.#failures++, this.surroundings.random, answer.retryAfterMs ?? null)
+      this.#retryAt = now + wait
+      return
+    }
+    const outcome = this.#sync.snapshot(snapshotOf(answer.value))
+    if (outcome === 'older') this.#ask(now)
+    else this.#after(outcome, now)
+  }
+
+  override lost(socket: number, now: number): void {
+    if (socket !== this.#owner) return
+    this.#owner = null
+    this.#waiting = []
+    this.#void('the connection was lost', now)
+  }
+
+  /** Where the exchange numbers its updates, a missing one is noticed; elsewhere the book starts anew. */
+  override suspect(now: number): void {
+    if (this.#rule === 'connection') this.#restart('a frame could not be read', now)
+  }
+
+  override stale(now: number): void {
+    this.notify('stale', now, { since: now })
+    this.#void('the stream was silent', now)
+  }
+
+  override tick(now: number): void {
+    if (this.#liveSince !== null && now - this.#liveSince > SOUND_MS) this.#failures = 0
+    if (this.#retryAt !== null && now >= this.#retryAt) {
+      this.#retryAt = null
+      this.#renew(now)
+    }
+    const isLate = this.#askedAt !== null && now - this.#askedAt > SNAPSHOT_PATIENCE_MS
+    if (isLate) this.#askedAt = null
+    if (this.#sync.needsSnapshot && this.#askedAt === null && this.#retryAt === null) this.#ask(now)
+    else if (this.#isShort() && now - this.#refreshedAt >= REFRESH_MS) this.#ask(now)
+  }
+
+  override flush(now: number): void {
+    if (!this.#isDirty || this.#sync.state !== 'live') return
+    this.#isDirty = false
+    for (const { view, line } of this.#views.values()) {
+      const change = view.update(this.#sync)
+      if (change === null) continue
+      const message = line.next(change.exchangeTime, now, dataOf(change, view.depth))
+      this.surroundings.emit({ kind: 'publish', key: line.key, message })
+    }
+  }
+
+  #take(event: BookEvent, now: number): void {
+    this.#receivedTime = now
+    if (event.exchangeTime !== null) this.dataTime = event.exchangeTime
+    this.#after(this.#sync.receive(event), now)
+  }
+
+  #after(outcome: BookOutcome, now: number): void {
+    switch (outcome) {
+      case 'applied':
+        this.#liveSince ??= now
+        if (this.#isDirty || this.#views.size === 0) return
+        this.#isDirty = true
+        this.surroundings.emit({ kind: 'changed' })
+        return
+      case 'held':
+        if (this.#sync.needsSnapshot && this.#askedAt === null && this.#retryAt === null) this.#ask(now)
+        return
+      case 'stale':
+      case 'alive':
+        return
+      case 'gap':
+        this.#restart('an update is missing', now)
+        return
+      case 'crossed':
+        this.#restart('the book was crossed', now)
+        return
+    }
+  }
+
+  /** The updates of another socket, from when they join what the book holds: from then on they rule. */
+  #takeOver(event: BookEvent, socket: number): readonly BookEvent[] {
+    if (event.kind === 'snapshot') this.#waiting = []
+    else if (!restRules.has(this.#rule)) return []
+    this.#waiting.push(event)
+    if (this.#waiting.length > MOST_BUFFERED) this.#waiting.shift()
+    const { sequence } = this.#sync
+    if (event.kind === 'update' && !this.#waiting.some((waiting) => joins(waiting, sequence))) return []
+    this.#owner = socket
+    return this.#waiting.splice(0)
+  }
+
+  #void(reason: string, now: number): void {
+    this.#reason = reason
+    this.#liveSince = null
+    this.surroundings.counters.resyncs += 1
+    this.#sync.reset()
+    for (const { view } of this.#views.values()) view.invalidate()
+    this.notify('resync', now, { reason })
+  }
+
+  /** The book is wrong, or may be: clients are told, and it starts anew, later and later where that does not help. */
+  #restart(reason: string, now: number): void {
+    this.#void(reason, now)
+    if (this.#retryAt !== null) return
+    if (this.#failures++ === 0) this.#renew(now)
+    else this.#retryAt = now + backoffMs(this.#failures, this.surroundings.random, null)
+  }
+
+  #renew(now: number): void {
+    if (restRules.has(this.#rule)) this.#ask(now)
+    else this.surroundings.resubscribe(this)
+  }
+
+  #ask(now: number): void {
+    if (this.#askedAt !== null) return
+    this.#askedAt = now
+    this.#refreshedAt = now
+    this.#sync.expectSnapshot()
+    const isDeep = [...this.#views.values()].some(({ view: { depth } }) => depth >= DEEPEST_VIEW)
+    const depth = isDeep ? DEEP_SNAPSHOT_DEPTH : SNAPSHOT_DEPTH
+    this.surroundings.emit({ kind: 'ask-snapshot', instrument: this.instrument, depth })
+  }
+
+  #isShort(): boolean {
+    if (this.#sync.state !== 'live' || !restRules.has(this.#rule)) return false
+    return [...this.#views.values()].some(({ view: { depth } }) => this.#sync.lacks(depth))
+  }
+}
+
+/** Whether an update follows what has this counter, or has made it so. */
+function joins({ firstSequence, prevSequence, sequence }: BookEvent, last: number | null): boolean {
+  if (last === null) return false
+  if (sequence === last || prevSequence === last) return true
+  return prevSequence === null && firstSequence !== null && firstSequence <= last + 1
+}
+
+function dataOf({ kind, bids, asks, availableDepth, prevSequence, sequence }: ViewChange, depth: number): string {
+  return bookData({ kind, depth, availableDepth, bids, asks, prevSequence, sequence })
+}
+
+function snapshotOf({ sequence, exchangeTime, bids, asks }: BookSnapshot) {
+  const counter = Number(sequence ?? Number.NaN)
+  return { sequence: Number.isSafeInteger(counter) ? counter : null, exchangeTime, bids, asks }
+}

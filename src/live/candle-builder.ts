@@ -1,0 +1,214 @@
+import type { Candle } from '../domain/candle.ts'
+import { compareDecimals, type Decimal } from '../domain/decimal.ts'
+import { floorToInterval, type Interval, nextOpenTime, type Window } from '../domain/interval.ts'
+import { mergeWindows } from '../domain/window.ts'
+import { DecimalSum } from './decimal-sum.ts'
+
+/** What a candle is made of. */
+export interface Execution {
+  readonly price: Decimal
+  /** In base units. */
+  readonly size: Decimal
+  /** ms UTC by the exchange's clock. */
+  readonly exchangeTime: number
+}
+
+export interface ClosedCandles {
+  /** Ascending. A slot without a trade has none. */
+  readonly candles: readonly Candle[]
+  /** Closed slots of which not all trades were seen: they are left to REST. Aligned, ascending, apart. */
+  readonly unsure: readonly Window[]
+}
+
+const NONE: ClosedCandles = { candles: [], unsure: [] }
+
+/**
+ * Candles from trades, for an exchange that streams none. Exact, and silent about what it cannot know: a slot whose
+ * beginning was not seen, or that a gap among the trades touches, is never given as a candle but named as unsure.
+ *
+ * Trades come about in order of time; those of one moment in the order of their execution. A slot closes once the
+ * exchange's time has passed its end by the settling time; a trade that comes after that makes it unsure.
+ */
+export class CandleBuilder {
+  readonly #interval: Interval
+  readonly #settleMs: number
+  /** Those that are not closed, by open time. */
+  readonly #slots = new Map<number, Slot>()
+  /** The one that opens last: nearly every trade is in it. */
+  #newest: Slot | null = null
+  /** Aligned, ascending, apart: trades of these may be missing. */
+  #tainted: readonly Window[] = []
+  /** Where the trades begin, until it is vouched for; `null` before anything was heard. */
+  #beginning: Window | null = null
+  #hasBegun = false
+  /** The end of the last closed slot. */
+  #closedTo = Number.NEGATIVE_INFINITY
+
+  /** @param settleMs how long after the end of a slot its trades may still come, by the exchange's clock */
+  constructor(interval: Interval, settleMs: number) {
+    this.#interval = interval
+    this.#settleMs = settleMs
+  }
+
+  add(trade: Execution): void {
+    const { exchangeTime } = trade
+    this.#begin(exchangeTime)
+    const newest = this.#newest
+    if (newest !== null && exchangeTime >= newest.start && exchangeTime < newest.end) newest.add(trade)
+    else if (exchangeTime < this.#closedTo) this.taint(exchangeTime, exchangeTime)
+    else {
+      const span = this.#slotOf(exchangeTime)
+      this.#ensure(span, trade.price, exchangeTime).add(trade)
+    }
+  }
+
+  /**
+   * Vouches for the slot in which the trades begin.
+   * @param earlier exactly what was traded in it before the first trade that was added; `null`: nothing
+   */
+  seed(openTime: number, earlier: Candle | null): void {
+    const beginning = this.#beginning
+    if (beginning === null || beginning.start !== openTime) return
+    this.#beginning = null
+    if (earlier !== null) this.#ensure(beginning, earlier.close, beginning.start).precede(earlier)
+  }
+
+  /** Trades of this time may be missing, ms UTC, both ends included. */
+  taint(from: number, to: number): void {
+    const window = { start: this.#slotOf(from).start, end: this.#slotOf(to).end }
+    this.#tainted = mergeWindows([...this.#tainted, window])
+  }
+
+  /** The newest slot's candle as it stands; `null` while it is without a trade, or unsure. */
+  open(): Candle | null {
+    const newest = this.#newest
+    return newest === null || isWithin(newest.start, this.#unsure()) ? null : newest.candle(false)
+  }
+
+  /**
+   * The exchange's time has come so far, by a trade or a heartbeat, and all trades until then have been added.
+   * @param exchangeTime ms UTC
+   */
+  advance(exchangeTime: number): ClosedCandles {
+    this.#begin(exchangeTime)
+    const closedTo = Math.max(this.#closedTo, this.#slotOf(exchangeTime - this.#settleMs).start)
+    if (closedTo === this.#closedTo && this.#tainted.length === 0) return NONE
+    this.#closedTo = closedTo
+    const unsure = this.#unsure()
+    const closed = [...this.#slots.values()].filter(({ start }) => start < closedTo)
+    for (const { start } of closed) this.#slots.delete(start)
+    if (this.#newest !== null && this.#newest.start < closedTo) this.#newest = null
+    if (this.#beginning !== null && this.#beginning.start < closedTo) this.#beginning = null
+    this.#tainted = cut(this.#tainted, closedTo, Number.POSITIVE_INFINITY)
+    return {
+      candles: closed
+        .filter(({ start }) => !isWithin(start, unsure))
+        .sort((a, b) => a.start - b.start)
+        .map((slot) => slot.candle(true)),
+      unsure: cut(unsure, Number.NEGATIVE_INFINITY, closedTo),
+    }
+  }
+
+  /** What was traded before the first thing heard is not known. */
+  #begin(exchangeTime: number): void {
+    if (this.#hasBegun) return
+    this.#hasBegun = true
+    this.#beginning = this.#slotOf(exchangeTime)
+    this.#closedTo = this.#beginning.start
+  }
+
+  #slotOf(time: number): Window {
+    const start = floorToInterval(time, this.#interval)
+    return { start, end: nextOpenTime(start, this.#interval) }
+  }
+
+  #ensure(span: Window, price: Decimal, exchangeTime: number): Slot {
+    const known = this.#slots.get(span.start)
+    if (known !== undefined) return known
+    const slot = new Slot(span, price, exchangeTime)
+    this.#slots.set(span.start, slot)
+    if (this.#newest === null || span.start > this.#newest.start) this.#newest = slot
+    return slot
+  }
+
+  #unsure(): readonly Window[] {
+    return this.#beginning === null ? this.#tainted : mergeWindows([...this.#tainted, this.#beginning])
+  }
+}
+
+/** What was traded in one slot so far. */
+class Slot {
+  readonly start: number
+  readonly end: number
+  #open: Decimal
+  #high: Decimal
+  #low: Decimal
+  #close: Decimal
+  #firstTime: number
+  #lastTime: number
+  readonly #volume = new DecimalSum()
+  readonly #quoteVolume = new DecimalSum()
+  #hasQuoteVolume = true
+  #tradeCount: number | null = 0
+
+  constructor({ start, end }: Window, price: Decimal, exchangeTime: number) {
+    this.start = start
+    this.end = end
+    this.#open = this.#high = this.#low = this.#close = price
+    this.#firstTime = this.#lastTime = exchangeTime
+  }
+
+  add({ price, size, exchangeTime }: Execution): void {
+    this.#reach(price)
+    if (exchangeTime < this.#firstTime) {
+      this.#open = price
+      this.#firstTime = exchangeTime
+    }
+    if (exchangeTime >= this.#lastTime) {
+      this.#close = price
+      this.#lastTime = exchangeTime
+    }
+    this.#volume.add(size)
+    this.#quoteVolume.addProduct(price, size)
+    if (this.#tradeCount !== null) this.#tradeCount += 1
+  }
+
+  precede({ open, high, low, volume, quoteVolume, tradeCount }: Candle): void {
+    this.#reach(high)
+    this.#reach(low)
+    this.#open = open
+    this.#firstTime = Number.NEGATIVE_INFINITY
+    this.#volume.add(volume)
+    if (quoteVolume === null) this.#hasQuoteVolume = false
+    else this.#quoteVolume.add(quoteVolume)
+    this.#tradeCount = tradeCount === null || this.#tradeCount === null ? null : this.#tradeCount + tradeCount
+  }
+
+  candle(closed: boolean): Candle {
+    return {
+      openTime: this.start,
+      open: this.#open,
+      high: this.#high,
+      low: this.#low,
+      close: this.#close,
+      volume: this.#volume.value(),
+      quoteVolume: this.#hasQuoteVolume ? this.#quoteVolume.value() : null,
+      tradeCount: this.#tradeCount,
+      closed,
+    }
+  }
+
+  #reach(price: Decimal): void {
+    if (compareDecimals(price, this.#high) > 0) this.#high = price
+    else if (compareDecimals(price, this.#low) < 0) this.#low = price
+  }
+}
+
+function isWithin(time: number, windows: readonly Window[]): boolean {
+  return windows.some(({ start, end }) => start <= time && time < end)
+}
+
+/** The parts of the windows that lie between `from` and `to`. */
+function cut(windows: readonly Window[], from: number, to: number): Window[] {
+  return mergeWindows(windows.map(({ start, end }) => ({ start: Math.max(start, from), end: Math.min(end, to) })))
+}

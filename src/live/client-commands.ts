@@ -1,0 +1,107 @@
+import {
+  MAX_SUBSCRIPTIONS,
+  type RequestId,
+  readCommand,
+  readTopic,
+  type StreamErrorCode,
+} from '../domain/stream-command.ts'
+import { topicKey } from '../domain/topic.ts'
+import type { ClientHub, HubClient, SubscribeRequest } from './client-hub.ts'
+import { configuredMessage, errorMessage, pongMessage, subscriptionsMessage } from './replies.ts'
+
+/** 200 topics with the longest names fit. */
+const MAX_COMMAND_CHARACTERS = 16 * 1_024
+
+export interface CommandContext {
+  readonly exchanges: readonly string[]
+  readonly pathExchange: string | null
+  readonly now: number
+}
+
+/**
+ * Answers what a client sent, as far as the hub alone can.
+ * @returns the subscriptions that the owner is to settle
+ */
+export function answerCommand(
+  hub: ClientHub,
+  client: HubClient,
+  data: string | ArrayBuffer,
+  context: CommandContext,
+): readonly SubscribeRequest[] {
+  const { queue } = client
+  const end = (code: StreamErrorCode, detail: string) => {
+    queue.append(errorMessage(null, code, detail))
+    queue.flush(context.now)
+    queue.close(1008, detail)
+    return []
+  }
+  if (typeof data !== 'string') return end('invalid_request', 'commands are text')
+  if (data.length > MAX_COMMAND_CHARACTERS && !client.isInternal) return end('payload_too_large', 'over 16 kB')
+  const command = readCommand(data)
+  const isPong = command?.op === 'pong' && queue.ponged(command.id)
+  // Pongs come as often as there is data: they are free where they answer a ping.
+  if (!isPong && !client.isInternal && !client.limit.take(context.now)) return end('rate_limited', 'too many commands')
+  if (command === undefined) return end('invalid_request', 'not a command')
+  switch (command.op) {
+    case 'subscribe':
+      return command.args.flatMap((arg) => subscribe(hub, client, command.id ?? null, arg, context))
+    case 'unsubscribe':
+      for (const arg of command.args) unsubscribe(hub, client, command.id ?? null, arg, context)
+      return []
+    case 'ping':
+      queue.append(pongMessage(command.id ?? null))
+      return []
+    case 'pong':
+      return []
+    case 'list':
+      queue.append(subscriptionsMessage(command.id ?? null, [...client.topics.values()]))
+      return []
+    case 'configure': {
+      const { conflateMs, maxMessagesPerSecond } = queue.settings
+      hub.configure(client, {
+        conflateMs: command.conflateMs === undefined ? conflateMs : command.conflateMs || null,
+        maxMessagesPerSecond:
+          command.maxMessagesPerSecond === undefined ? maxMessagesPerSecond : command.maxMessagesPerSecond,
+      })
+      queue.append(configuredMessage(command.id ?? null, queue.settings))
+      return []
+    }
+  }
+}
+
+function subscribe(
+  hub: ClientHub,
+  client: HubClient,
+  id: RequestId,
+  arg: unknown,
+  { exchanges, pathExchange }: CommandContext,
+): readonly SubscribeRequest[] {
+  const reading = readTopic(arg, exchanges, pathExchange)
+  if (!reading.ok) {
+    client.queue.append(errorMessage(id, reading.code, reading.detail, arg))
+    return []
+  }
+  const { topic } = reading
+  const isNew = !client.topics.has(topicKey(topic))
+  if (isNew && !client.isInternal && client.topics.size + client.requests.size >= MAX_SUBSCRIPTIONS) {
+    const detail = `a connection has at most ${MAX_SUBSCRIPTIONS} subscriptions`
+    client.queue.append(errorMessage(id, 'too_many_subscriptions', detail, arg))
+    return []
+  }
+  return [hub.request({ client, id, topic, arg })]
+}
+
+function unsubscribe(
+  hub: ClientHub,
+  client: HubClient,
+  id: RequestId,
+  arg: unknown,
+  { exchanges, pathExchange }: CommandContext,
+): void {
+  const reading = readTopic(arg, exchanges, pathExchange)
+  const { code, detail }: { code: StreamErrorCode; detail: string } = reading.ok
+    ? { code: 'not_subscribed', detail: 'there is no such subscription' }
+    : reading
+  if (reading.ok && hub.unsubscribe(client, id, reading.topic)) return
+  client.queue.append(errorMessage(id, code, detail, arg))
+}

@@ -1,0 +1,45 @@
+import type { MarketChannel, MarketEvent } from '../domain/event.ts'
+import type { Interval } from '../domain/interval.ts'
+import type { StoredInstrument } from '../domain/series.ts'
+import { resolveEvent } from '../exchanges/resolve.ts'
+import type { MarketTopic } from './market-topic.ts'
+
+/** The topics of one instrument, and the way of its events to them. */
+export class InstrumentTopics {
+  readonly instrument: StoredInstrument
+  readonly #byChannel = new Map<MarketChannel, MarketTopic>()
+  readonly #candles = new Map<Interval, MarketTopic>()
+  readonly #countsContracts: boolean
+
+  constructor(instrument: StoredInstrument) {
+    this.instrument = instrument
+    this.#countsContracts = instrument.contractSize !== null
+  }
+
+  find(channel: MarketChannel, interval: Interval | null): MarketTopic | undefined {
+    return interval === null ? this.#byChannel.get(channel) : this.#candles.get(interval)
+  }
+
+  add(channel: MarketChannel, interval: Interval | null, topic: MarketTopic): void {
+    if (interval === null) this.#byChannel.set(channel, topic)
+    else this.#candles.set(interval, topic)
+  }
+
+  remove(topic: MarketTopic): void {
+    for (const [channel, value] of this.#byChannel) if (value === topic) this.#byChannel.delete(channel)
+    for (const [interval, value] of this.#candles) if (value === topic) this.#candles.delete(interval)
+  }
+
+  /** Candles first: they may be built from the trades. */
+  all(): MarketTopic[] {
+    return [...this.#candles.values(), ...this.#byChannel.values()]
+  }
+
+  /** The topic that an event belongs to; `undefined` where nobody needs it. */
+  receive(event: MarketEvent, socket: number, now: number): MarketTopic | undefined {
+    const topic = event.channel === 'candles' ? this.#candles.get(event.interval) : this.#byChannel.get(event.channel)
+    if (topic === undefined) return undefined
+    topic.receive(this.#countsContracts ? resolveEvent(event, this.instrument) : event, socket, now)
+    return topic
+  }
+}

@@ -1,0 +1,102 @@
+import type { BboEvent, FundingEvent, FundingValues, TickerEvent, TickerValues } from '../domain/event.ts'
+import type { Level } from '../domain/order-book.ts'
+
+/**
+ * An event older than the newest is left out, as a duplicated frame or a slower socket brings it, but only for so long
+ * after the newest: were that one wrong about its time or its counter, nothing would be believed any more.
+ */
+const LATE_MS = 10_000
+
+export interface BboValues {
+  /** `null`: that side is empty, or was never sent. */
+  readonly bid: Level | null
+  readonly ask: Level | null
+}
+
+/** Values as they stand, whole: what the exchange never sent is `null`. */
+export interface LatestValues<T> {
+  readonly values: T
+  /** Of the newest event, ms UTC by the exchange's clock; `null` where it carries none. */
+  readonly exchangeTime: number | null
+  /** Of the newest event, ms by our clock. */
+  readonly receivedTime: number
+}
+
+interface Counted<T> extends LatestValues<T> {
+  readonly sequence: number | null
+}
+
+const NO_TICKER: TickerValues = { last: null, open: null, high: null, low: null, volume: null, quoteVolume: null }
+const NO_FUNDING: FundingValues = { rate: null, nextFundingTime: null, markPrice: null, indexPrice: null }
+const NO_BBO: BboValues = { bid: null, ask: null }
+
+/** The newest values of one instrument, put together from events that may only say what has changed. */
+export class Latest {
+  #ticker: Counted<TickerValues> | null = null
+  #bbo: Counted<BboValues> | null = null
+  #funding: Counted<FundingValues> | null = null
+
+  /** `null` before the first event of that channel. */
+  get ticker(): LatestValues<TickerValues> | null {
+    return this.#ticker
+  }
+
+  get bbo(): LatestValues<BboValues> | null {
+    return this.#bbo
+  }
+
+  get funding(): LatestValues<FundingValues> | null {
+    return this.#funding
+  }
+
+  /**
+   * Takes in what an event says.
+   * @param receivedTime ms by our clock
+   * @returns whether it was taken: not, where it is older than what stands
+   */
+  receive(event: TickerEvent | BboEvent | FundingEvent, receivedTime: number): boolean {
+    const { exchangeTime } = event
+    const sequence = event.channel === 'bbo' ? event.sequence : null
+    const stamp = { exchangeTime, sequence, receivedTime }
+    if (isOlder(stamp, this.#of(event))) return false
+    switch (event.channel) {
+      case 'ticker':
+        this.#ticker = { values: { ...(this.#ticker?.values ?? NO_TICKER), ...event.values }, ...stamp }
+        break
+      case 'funding':
+        this.#funding = { values: { ...(this.#funding?.values ?? NO_FUNDING), ...event.values }, ...stamp }
+        break
+      case 'bbo': {
+        const { bid, ask } = this.#bbo?.values ?? NO_BBO
+        // Absent leaves a side as it is, `null` empties it.
+        const values = {
+          bid: event.bid === undefined ? bid : event.bid,
+          ask: event.ask === undefined ? ask : event.ask,
+        }
+        this.#bbo = { values, ...stamp }
+        break
+      }
+    }
+    return true
+  }
+
+  #of({ channel }: TickerEvent | BboEvent | FundingEvent): Counted<unknown> | null {
+    switch (channel) {
+      case 'ticker':
+        return this.#ticker
+      case 'bbo':
+        return this.#bbo
+      case 'funding':
+        return this.#funding
+    }
+  }
+}
+
+type Stamp = Omit<Counted<unknown>, 'values'>
+
+function isOlder(stamp: Stamp, newest: Stamp | null): boolean {
+  if (newest === null || stamp.receivedTime - newest.receivedTime > LATE_MS) return false
+  if (stamp.exchangeTime !== null && newest.exchangeTime !== null && stamp.exchangeTime !== newest.exchangeTime)
+    return stamp.exchangeTime < newest.exchangeTime
+  return stamp.sequence !== null && newest.sequence !== null && stamp.sequence < newest.sequence
+}

@@ -1,0 +1,153 @@
+import type { Candle } from '../domain/candle.ts'
+import type { Interval } from '../domain/interval.ts'
+import type { LiveTrades, StoredTrade, TradeChunk, TradeGap, TradeSpan } from '../domain/trade-chunk.ts'
+
+const MINUTE_MS = 60_000
+/** A chunk of trades is closed at this many: well below 256 kB however long their ids are. */
+const MOST_TRADES_PER_CHUNK = 2_000
+/** Closed candles wait at most this long for others, so that they share a transaction. */
+const CANDLE_BATCH_MS = 5_000
+/** A minute's trades are complete this long after its end: recovered ones come late. */
+const CHUNK_SETTLE_MS = 5_000
+/** What waits while the database does not answer. Beyond it the oldest is given up: candles are loaded again from
+ *  their coverage, trades leave a gap that says so. */
+const MOST_WAITING_CANDLES = 20_000
+const MOST_WAITING_CHUNKS = 2_000
+/** Minutes whose number of parts is remembered, over all instruments. */
+const MOST_PARTS = 20_000
+
+export interface ClosedCandle {
+  readonly instrumentId: number
+  readonly interval: Interval
+  readonly candle: Candle
+}
+
+interface OpenChunk {
+  readonly minute: number
+  readonly part: number
+  readonly trades: StoredTrade[]
+  readonly gaps: TradeGap[]
+}
+
+/** What is ripe to be stored, in one transaction or several. */
+export interface DueRecords {
+  readonly candles: readonly ClosedCandle[]
+  readonly chunks: readonly TradeChunk[]
+  /** What has been listened to since the last time. */
+  readonly heard: readonly TradeSpan[]
+}
+
+/** Collects what the feed stores until it is worth a transaction. */
+export class Recorder {
+  readonly #epoch: string
+  #candles: ClosedCandle[] = []
+  #candlesSince = 0
+  readonly #open = new Map<number, OpenChunk>()
+  #closed: TradeChunk[] = []
+  /** Since when each instrument is listened to, as far as that is not stored. */
+  readonly #heardFrom = new Map<number, number>()
+  /** How many chunks each instrument and minute has had, oldest first. */
+  readonly #parts = new Map<string, number>()
+  /** What was listened to and ended, or could not be stored. */
+  #heard: TradeSpan[] = []
+  /** Chunks that were given up because the database took none for too long. */
+  lostChunks = 0
+
+  constructor(epoch: string) {
+    this.#epoch = epoch
+  }
+
+  addCandle(candle: ClosedCandle, now: number): void {
+    if (this.#candles.length === 0) this.#candlesSince = now
+    this.#candles.push(candle)
+    if (this.#candles.length > MOST_WAITING_CANDLES) this.#candles.shift()
+  }
+
+  addTrade(instrumentId: number, trade: StoredTrade): void {
+    this.#listen(instrumentId, trade.exchangeTime)
+    this.#chunk(instrumentId, trade.exchangeTime).trades.push(trade)
+  }
+
+  addGap(instrumentId: number, gap: TradeGap): void {
+    this.#listen(instrumentId, gap.from)
+    this.#chunk(instrumentId, gap.to).gaps.push(gap)
+  }
+
+  /** The trades of an instrument are not listened to any more. */
+  endTrades(instrumentId: number, now: number): void {
+    const open = this.#open.get(instrumentId)
+    if (open !== undefined) this.#close(instrumentId, open)
+    const from = this.#heardFrom.get(instrumentId)
+    this.#heardFrom.delete(instrumentId)
+    if (from !== undefined && now > from) this.#heard.push({ instrumentId, from, to: now })
+  }
+
+  /** What is ripe; it is the caller's from then on, who gives it back with `putBack` where it could not be stored. */
+  takeDue(now: number, all = false): DueRecords {
+    const settled = all ? now : Math.floor((now - CHUNK_SETTLE_MS) / MINUTE_MS) * MINUTE_MS
+    for (const [instrumentId, chunk] of this.#open) if (chunk.minute < settled) this.#close(instrumentId, chunk)
+    for (const [instrumentId, from] of this.#heardFrom) {
+      if (settled <= from) continue
+      this.#heard.push({ instrumentId, from, to: settled })
+      this.#heardFrom.set(instrumentId, settled)
+    }
+    const isRipe = all || now - this.#candlesSince >= CANDLE_BATCH_MS
+    const due = { candles: isRipe ? this.#candles : [], chunks: this.#closed, heard: this.#heard }
+    if (isRipe) this.#candles = []
+    this.#closed = []
+    this.#heard = []
+    return due
+  }
+
+  putBack({ candles, chunks, heard }: DueRecords): void {
+    this.#candles = [...candles, ...this.#candles].slice(-MOST_WAITING_CANDLES)
+    const all = [...chunks, ...this.#closed]
+    this.lostChunks += Math.max(0, all.length - MOST_WAITING_CHUNKS)
+    this.#closed = all.slice(-MOST_WAITING_CHUNKS)
+    this.#heard = [...heard, ...this.#heard]
+  }
+
+  /** What of an instrument is not in the database. */
+  waiting(instrumentId: number, now: number): LiveTrades {
+    const open = this.#open.get(instrumentId)
+    const chunks = [...this.#closed.filter((chunk) => chunk.instrumentId === instrumentId), ...(open ? [open] : [])]
+    const from = this.#heardFrom.get(instrumentId)
+    return {
+      trades: chunks.flatMap(({ trades }) => trades),
+      gaps: chunks.flatMap(({ gaps }) => gaps),
+      heard: from === undefined ? null : { from, to: now },
+    }
+  }
+
+  #listen(instrumentId: number, from: number): void {
+    if (!this.#heardFrom.has(instrumentId)) this.#heardFrom.set(instrumentId, from)
+  }
+
+  #chunk(instrumentId: number, time: number): OpenChunk {
+    const minute = Math.floor(time / MINUTE_MS) * MINUTE_MS
+    const open = this.#open.get(instrumentId)
+    if (open !== undefined && open.minute === minute && open.trades.length < MOST_TRADES_PER_CHUNK) return open
+    if (open !== undefined) this.#close(instrumentId, open)
+    const chunk: OpenChunk = { minute, part: this.#nextPart(instrumentId, minute), trades: [], gaps: [] }
+    this.#open.set(instrumentId, chunk)
+    return chunk
+  }
+
+  /** Parts count on, however late a trade comes: a part is never written over by another one. */
+  #nextPart(instrumentId: number, minute: number): number {
+    const key = `${instrumentId}:${minute}`
+    const part = this.#parts.get(key) ?? 0
+    this.#parts.set(key, part + 1)
+    if (this.#parts.size > MOST_PARTS)
+      for (const oldest of this.#parts.keys()) {
+        this.#parts.delete(oldest)
+        break
+      }
+    return part
+  }
+
+  #close(instrumentId: number, { minute, part, trades, gaps }: OpenChunk): void {
+    this.#open.delete(instrumentId)
+    this.#closed.push({ instrumentId, minute, part, epoch: this.#epoch, trades, gaps })
+  }
+}

@@ -1,0 +1,251 @@
+import type { ClientTopic } from '../domain/topic.ts'
+import { parseTopicKey, topicKey } from '../domain/topic.ts'
+import type { ClientHub, SubscribeRequest } from './client-hub.ts'
+import { isState, keyOfMessage, linkGap, splitFrame, typeOfMessage } from './messages.ts'
+import { describeTopic } from './replies.ts'
+
+const MIN_BACKOFF_MS = 500
+const MAX_BACKOFF_MS = 32_000
+/** The feed pings each 5 s: a link that is silent for so long is dead. */
+const SILENCE_MS = 20_000
+/** How long a client waits for the answer to a subscription while the feed cannot be reached. */
+const ANSWER_MS = 10_000
+/** A topic that nobody wants any more, and a link without topics, stay for so long. */
+const GRACE_MS = 10_000
+
+/** What the owner of a link is to do. */
+export type LinkEffect = 'connect' | 'disconnect' | { readonly send: string }
+
+/** What a feed answers to `subscribe`: `replies.ts` writes it. */
+interface SubscribedReply extends Partial<ClientTopic> {
+  readonly id: number
+  readonly channel: ClientTopic['channel']
+  readonly epoch: string
+  readonly seq: number
+}
+
+interface ErrorReply {
+  readonly id: number
+  readonly code: Parameters<ClientHub['refuse']>[1]
+  readonly detail: string
+}
+
+/** A `subscribe` for one or more clients, until the feed has answered it. */
+interface Ask {
+  readonly id: number
+  readonly topic: ClientTopic
+  readonly requests: SubscribeRequest[]
+  /** `Infinity` for clients who had the topic before the link was lost. */
+  readonly deadline: number
+  isSent: boolean
+}
+
+/**
+ * The link of a relay to the feed of one exchange: a client of the feed that subscribes to all that the relay's
+ * clients want, once each, and hands everything on to the hub as it comes. Inputs in, effects out; times are ms.
+ *
+ * When it is lost, the clients are told `gap` for each of their topics; after it is there again they get a new
+ * `subscribed` and the state.
+ */
+export class RelayLink {
+  readonly #hub: ClientHub
+  readonly #random: () => number
+  #state: 'idle' | 'connecting' | 'open' | 'waiting' = 'idle'
+  #nextId = 1
+  readonly #asks = new Map<number, Ask>()
+  /** Unanswered, by topic: clients that come meanwhile share the answer. */
+  readonly #asksByKey = new Map<string, Ask>()
+  /** The topics that the feed sends, and since when nobody wants them. */
+  readonly #topics = new Map<string, number | null>()
+  /** Those that it sent when the link was lost. */
+  readonly #lost = new Set<string>()
+  #failures = 0
+  #retryAt = Number.POSITIVE_INFINITY
+  #heardAt = 0
+  #neededAt = 0
+
+  constructor(hub: ClientHub, random: () => number) {
+    this.#hub = hub
+    this.#random = random
+  }
+
+  /** A client of the relay wants a topic of this exchange. */
+  request(request: SubscribeRequest, now: number): LinkEffect[] {
+    this.#neededAt = now
+    const effects = this.#ask(request.topic, [request], now + ANSWER_MS)
+    if (this.#state !== 'idle') return effects
+    this.#state = 'connecting'
+    this.#heardAt = now
+    return ['connect', ...effects]
+  }
+
+  opened(now: number): LinkEffect[] {
+    this.#state = 'open'
+    this.#heardAt = now
+    const effects = [...this.#asks.values()].flatMap((ask) => this.#send(ask))
+    for (const key of this.#lost) {
+      const topic = parseTopicKey(key)
+      const requests = this.#hub.renew(key)
+      if (topic !== undefined && requests.length > 0)
+        effects.push(...this.#ask(topic, requests, Number.POSITIVE_INFINITY))
+    }
+    this.#lost.clear()
+    return effects
+  }
+
+  /** It could not be opened, or has ended. */
+  closed(reason: string, now: number): LinkEffect[] {
+    if (this.#state === 'idle' || this.#state === 'waiting') return []
+    for (const key of this.#topics.keys()) {
+      const topic = parseTopicKey(key)
+      if (topic === undefined || this.#hub.audience(key) === 0) continue
+      this.#hub.publish(key, linkGap(topic, now, reason))
+      this.#lost.add(key)
+    }
+    this.#topics.clear()
+    for (const ask of this.#asks.values()) ask.isSent = false
+    const backoffMs = Math.min(MAX_BACKOFF_MS, MIN_BACKOFF_MS * 2 ** this.#failures)
+    this.#failures += 1
+    // Half of it is chance, so that the relays of a feed that restarts do not all come at once.
+    this.#retryAt = now + (backoffMs * (1 + this.#random())) / 2
+    this.#state = 'waiting'
+    return []
+  }
+
+  /** A frame of the feed: what belongs to a topic goes to its clients byte for byte. */
+  received(frame: string, now: number): LinkEffect[] {
+    this.#heardAt = now
+    this.#failures = 0
+    const effects: LinkEffect[] = []
+    const messages = splitFrame(frame)
+    for (let index = 0; index < messages.length; index++) {
+      const message = messages[index] ?? ''
+      const key = keyOfMessage(message)
+      if (key !== undefined) {
+        this.#hub.publish(key, message)
+        continue
+      }
+      const type = typeOfMessage(message)
+      if (type === 'subscribed') index += this.#accept(message, messages[index + 1])
+      else if (type === 'error') this.#refuse(message)
+      else if (type === 'ping') effects.push({ send: message.replace('"type":"ping"', '"op":"pong"') })
+    }
+    return effects
+  }
+
+  /** Time has passed: at {@link wakeAt}, or whenever it suits. */
+  tick(now: number): LinkEffect[] {
+    this.#refuseLate(now)
+    if (this.#state === 'waiting') {
+      if (this.#asks.size === 0 && ![...this.#lost].some((key) => this.#hub.audience(key) > 0)) {
+        this.#state = 'idle'
+        this.#lost.clear()
+        return []
+      }
+      if (now < this.#retryAt) return []
+      this.#state = 'connecting'
+      this.#heardAt = now
+      return ['connect']
+    }
+    if (this.#state === 'idle') return []
+    if (now - this.#heardAt >= SILENCE_MS) {
+      this.closed('the feed is silent', now)
+      return ['disconnect']
+    }
+    return this.#state === 'open' ? this.#release(now) : []
+  }
+
+  /** When {@link tick} is due: a second's grain is fine for all that it does. */
+  wakeAt(now: number): number {
+    return this.#state === 'idle' ? Number.POSITIVE_INFINITY : now + 1_000
+  }
+
+  #ask(topic: ClientTopic, requests: readonly SubscribeRequest[], deadline: number): LinkEffect[] {
+    const key = topicKey(topic)
+    const open = this.#asksByKey.get(key)
+    if (open !== undefined) {
+      open.requests.push(...requests)
+      return []
+    }
+    const ask: Ask = { id: this.#nextId++, topic, requests: [...requests], deadline, isSent: false }
+    this.#asks.set(ask.id, ask)
+    this.#asksByKey.set(key, ask)
+    return this.#state === 'open' ? this.#send(ask) : []
+  }
+
+  #send(ask: Ask): LinkEffect[] {
+    if (ask.isSent) return []
+    ask.isSent = true
+    return [{ send: JSON.stringify({ op: 'subscribe', id: ask.id, args: [describeTopic(ask.topic)] }) }]
+  }
+
+  /** @returns how many messages after it belong to it: the state, where there is one */
+  #accept(message: string, next: string | undefined): number {
+    const {
+      id,
+      channel,
+      exchange = '',
+      symbol = null,
+      interval = null,
+      depth = null,
+      epoch,
+      seq,
+    } = readSubscribed(message)
+    const topic = { channel, exchange, symbol, interval, depth }
+    const key = topicKey(topic)
+    const state = next !== undefined && isState(next) && keyOfMessage(next) === key ? next : null
+    this.#topics.set(key, null)
+    for (const request of this.#settle(id)) this.#hub.accept(request, { topic, epoch, seq, state })
+    return state === null ? 0 : 1
+  }
+
+  #refuse(message: string): void {
+    const { id, code, detail } = readError(message)
+    for (const request of this.#settle(id)) this.#hub.refuse(request, code, detail)
+  }
+
+  #settle(id: number): readonly SubscribeRequest[] {
+    const ask = this.#asks.get(id)
+    if (ask === undefined) return []
+    this.#asks.delete(id)
+    this.#asksByKey.delete(topicKey(ask.topic))
+    return ask.requests
+  }
+
+  #refuseLate(now: number): void {
+    for (const { id, deadline, topic } of this.#asks.values()) {
+      if (now < deadline) continue
+      const detail = `the feed of ${topic.exchange} does not answer`
+      for (const request of this.#settle(id)) this.#hub.refuse(request, 'feed_unavailable', detail)
+    }
+  }
+
+  /** Ends the topics that nobody has wanted for a while, and then the link. */
+  #release(now: number): LinkEffect[] {
+    const effects: LinkEffect[] = []
+    for (const [key, unwantedSince] of this.#topics) {
+      const isWanted = this.#hub.audience(key) > 0 || this.#asksByKey.has(key)
+      if (isWanted) this.#topics.set(key, null)
+      else if (unwantedSince === null) this.#topics.set(key, now)
+      else if (now - unwantedSince >= GRACE_MS) {
+        this.#topics.delete(key)
+        const topic = parseTopicKey(key)
+        if (topic !== undefined)
+          effects.push({ send: JSON.stringify({ op: 'unsubscribe', args: [describeTopic(topic)] }) })
+      }
+    }
+    if (this.#topics.size > 0 || this.#asks.size > 0) this.#neededAt = now
+    if (now - this.#neededAt < GRACE_MS) return effects
+    this.#state = 'idle'
+    return ['disconnect']
+  }
+}
+
+/** Our own text: the feed is of the same deployment. */
+function readSubscribed(message: string): SubscribedReply {
+  return JSON.parse(message)
+}
+
+function readError(message: string): ErrorReply {
+  return JSON.parse(message)
+}

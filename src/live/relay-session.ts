@@ -1,0 +1,51 @@
+import type { ClientHub, SubscribeRequest } from './client-hub.ts'
+import { type LinkEffect, RelayLink } from './relay-link.ts'
+
+/** What the relay object is to do with its socket to the feed of an exchange. */
+export interface RelayEffect {
+  readonly exchange: string
+  readonly effect: LinkEffect
+}
+
+/**
+ * What a relay does: clients on one side, held by the hub, and on the other one link an exchange, opened when the first
+ * client wants something of it. Inputs in, effects out; times are ms by the caller's clock.
+ */
+export class RelaySession {
+  readonly #links: ReadonlyMap<string, RelayLink>
+
+  /** @param random as `Math.random` */
+  constructor(hub: ClientHub, exchanges: readonly string[], random: () => number) {
+    this.#links = new Map(exchanges.map((exchange) => [exchange, new RelayLink(hub, random)]))
+  }
+
+  request(requests: readonly SubscribeRequest[], now: number): RelayEffect[] {
+    return requests.flatMap((request) => this.#on(request.topic.exchange, (link) => link.request(request, now)))
+  }
+
+  opened(exchange: string, now: number): RelayEffect[] {
+    return this.#on(exchange, (link) => link.opened(now))
+  }
+
+  received(exchange: string, frame: string, now: number): RelayEffect[] {
+    return this.#on(exchange, (link) => link.received(frame, now))
+  }
+
+  closed(exchange: string, reason: string, now: number): RelayEffect[] {
+    return this.#on(exchange, (link) => link.closed(reason, now))
+  }
+
+  tick(now: number): RelayEffect[] {
+    return [...this.#links.keys()].flatMap((exchange) => this.#on(exchange, (link) => link.tick(now)))
+  }
+
+  /** When {@link tick} is due; `Infinity` while no link is needed. */
+  wakeAt(now: number): number {
+    return Math.min(...Array.from(this.#links.values(), (link) => link.wakeAt(now)))
+  }
+
+  #on(exchange: string, act: (link: RelayLink) => readonly LinkEffect[]): RelayEffect[] {
+    const link = this.#links.get(exchange)
+    return link === undefined ? [] : act(link).map((effect) => ({ exchange, effect }))
+  }
+}

@@ -1,0 +1,114 @@
+const KILOBYTE = 1_024
+const MEGABYTE = 1_024 * KILOBYTE
+
+/** When the server asks a client how far it has read. */
+const PING_BYTES = 256 * KILOBYTE
+const PING_MS = 5_000
+
+/** From when a client is slow, and from when it is given up. */
+interface SlowLimits {
+  readonly slowBytes: number
+  readonly slowMs: number
+  readonly lostBytes: number
+  readonly lostMs: number
+}
+
+const CLIENT_LIMITS: SlowLimits = { slowBytes: MEGABYTE, slowMs: 10_000, lostBytes: 4 * MEGABYTE, lostMs: 30_000 }
+/**
+ * A relay reads for many and is never conflated. It still ends somewhere: what it does not read stands in the memory
+ * of the feed, an eighth of which it may take.
+ */
+const INTERNAL_LIMITS: SlowLimits = {
+  slowBytes: Number.POSITIVE_INFINITY,
+  slowMs: Number.POSITIVE_INFINITY,
+  lostBytes: 16 * MEGABYTE,
+  lostMs: 30_000,
+}
+
+/** `lost`: it has to be closed. */
+export type Delivery = 'well' | 'slow' | 'lost'
+
+interface Ping {
+  readonly id: number
+  readonly at: number
+  /** All that was sent up to it, itself included. */
+  readonly sent: number
+}
+
+/**
+ * How far a client has read. A socket of an object does not tell what is still on its way (there is no
+ * `bufferedAmount`), so pings go in the same queue as the data: what was sent after the last one that came back is
+ * unacknowledged. Times are ms by the clock of the caller. Sizes are characters, which are bytes in nearly all
+ * messages.
+ *
+ * A client that has never answered a ping is one that does not know them: for it only sizes count, not times.
+ */
+export class SlowWatch {
+  readonly #limits: SlowLimits
+  #sent = 0
+  #acknowledged = 0
+  #sentAtPing = 0
+  #pingedAt: number
+  #hasAnswered = false
+  #isSlow = false
+  readonly #pings: Ping[] = []
+
+  constructor(now: number, isInternal: boolean) {
+    this.#pingedAt = now
+    this.#limits = isInternal ? INTERNAL_LIMITS : CLIENT_LIMITS
+  }
+
+  get unacknowledged(): number {
+    return this.#sent - this.#acknowledged
+  }
+
+  sent(characters: number): void {
+    this.#sent += characters
+  }
+
+  /** Whether a ping belongs at the end of a frame of so many characters. */
+  isPingDue(now: number, characters: number): boolean {
+    return now - this.#pingedAt >= PING_MS || this.#sent + characters - this.#sentAtPing >= PING_BYTES
+  }
+
+  /** When a ping is due by time. */
+  get pingAt(): number {
+    return this.#pingedAt + PING_MS
+  }
+
+  /** A ping goes out as the last of what {@link sent} was told. */
+  pinged(id: number, now: number): void {
+    this.#pings.push({ id, at: now, sent: this.#sent })
+    this.#pingedAt = now
+    this.#sentAtPing = this.#sent
+  }
+
+  /** @returns whether it answers a ping that is open: it also stands for those before */
+  ponged(id: number): boolean {
+    const index = this.#pings.findIndex((ping) => ping.id === id)
+    const ping = this.#pings[index]
+    if (ping === undefined) return false
+    this.#pings.splice(0, index + 1)
+    this.#acknowledged = ping.sent
+    this.#hasAnswered = true
+    return true
+  }
+
+  /** All but so much has been taken: for a socket that knows. */
+  left(unsent: number): void {
+    this.#acknowledged = this.#sent - unsent
+  }
+
+  /** @param waiting characters that are held back and not sent yet */
+  judge(now: number, waiting: number): Delivery {
+    const { slowBytes, slowMs, lostBytes, lostMs } = this.#limits
+    const size = this.unacknowledged + waiting
+    const oldest = this.#hasAnswered ? this.#pings[0] : undefined
+    const unansweredMs = oldest === undefined ? 0 : now - oldest.at
+    if (size > lostBytes || unansweredMs >= lostMs) return 'lost'
+    // It is well again when it has caught up, not as soon as it is just below the limit.
+    if (size > slowBytes || unansweredMs >= slowMs) this.#isSlow = true
+    else if (size <= PING_BYTES && unansweredMs < PING_MS) this.#isSlow = false
+    return this.#isSlow ? 'slow' : 'well'
+  }
+}

@@ -1,0 +1,59 @@
+import type { MarketChannel } from '../domain/event.ts'
+import type { Interval } from '../domain/interval.ts'
+import type { StoredInstrument } from '../domain/series.ts'
+import type { StreamApi } from '../exchanges/stream.ts'
+import { BookTopic } from './book-topic.ts'
+import { BuiltCandlesTopic } from './built-candles-topic.ts'
+import { CandlesTopic } from './candles-topic.ts'
+import { LiquidationsTopic, OpenInterestTopic } from './event-topic.ts'
+import { LatestTopic } from './latest-topic.ts'
+import type { MarketTopic, TopicMarks, TopicSurroundings } from './market-topic.ts'
+import { TradesTopic } from './trades-topic.ts'
+
+export interface TopicRequest {
+  readonly channel: MarketChannel
+  /** Of candles. */
+  readonly interval: Interval | null
+  readonly instrument: StoredInstrument
+  readonly api: StreamApi
+  /** How long after its end a candle may still change, ms. */
+  readonly settleMs: number
+  /** What candles are built from, where the exchange streams none. */
+  readonly trades: TradesTopic | null
+  readonly marks: TopicMarks
+  readonly surroundings: TopicSurroundings
+}
+
+/** @throws RangeError where the exchange's tables contradict each other */
+export function createTopic({
+  channel,
+  interval,
+  instrument,
+  api,
+  settleMs,
+  trades,
+  marks,
+  surroundings,
+}: TopicRequest): MarketTopic {
+  switch (channel) {
+    case 'trades':
+      return new TradesTopic(instrument, surroundings, api.tradeRecovery[instrument.kind] ?? null, marks)
+    case 'candles':
+      if (interval === null) throw new RangeError('candles have an interval')
+      if (trades !== null) return new BuiltCandlesTopic(instrument, interval, settleMs, trades, surroundings)
+      return new CandlesTopic(instrument, interval, surroundings, marks)
+    case 'book': {
+      const rule = api.bookRule[instrument.kind]
+      if (rule === undefined) throw new RangeError(`no rule for books of ${instrument.kind}`)
+      return new BookTopic(instrument, surroundings, rule)
+    }
+    case 'ticker':
+    case 'bbo':
+    case 'funding':
+      return new LatestTopic(instrument, channel, surroundings)
+    case 'open-interest':
+      return new OpenInterestTopic(instrument, surroundings)
+    case 'liquidations':
+      return new LiquidationsTopic(instrument, surroundings)
+  }
+}

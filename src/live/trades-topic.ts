@@ -1,0 +1,118 @@
+import type { MarketEvent, TradeEvent } from '../domain/event.ts'
+import type { StoredInstrument } from '../domain/series.ts'
+import type { ClientTopic } from '../domain/topic.ts'
+import type { TradeRecovery } from '../exchanges/stream.ts'
+import { MarketTopic, type Reply, type TopicMarks, type TopicSurroundings } from './market-topic.ts'
+import { TopicLine, tradeData } from './messages.ts'
+import { TradeLine, type TradeOutcome } from './trade-line.ts'
+
+/** Told of every trade that is published, and of every gap among them. */
+export interface TradeListener {
+  trade(trade: TradeEvent, now: number): void
+  gap(from: number, to: number, now: number): void
+}
+
+/** The trades of an instrument: each once, in order, numbered whether or not a client listens, for they are stored. */
+export class TradesTopic extends MarketTopic {
+  readonly listeners = new Set<TradeListener>()
+  readonly #trades: TradeLine
+  readonly #line: TopicLine
+
+  constructor(
+    instrument: StoredInstrument,
+    surroundings: TopicSurroundings,
+    recovery: TradeRecovery | null,
+    marks: TopicMarks,
+  ) {
+    super(instrument, surroundings)
+    const { exchange, symbol, exchangeSymbol } = instrument
+    this.#line = new TopicLine({ channel: 'trades', exchange, symbol, interval: null, depth: null }, exchangeSymbol)
+    this.#trades = new TradeLine({ recovery, mark: marks.trades[instrument.id] ?? null })
+  }
+
+  override get isNeeded(): boolean {
+    return super.isNeeded || this.listeners.size > 0
+  }
+
+  override open(_topic: ClientTopic): TopicLine {
+    this.lines.set(this.#line.key, this.#line)
+    return this.#line
+  }
+
+  override receive(event: MarketEvent, socket: number, now: number): void {
+    if (event.channel !== 'trades') return
+    this.dataTime = event.exchangeTime
+    this.#perform(this.#trades.receive(event, socket, now), now)
+  }
+
+  override subscribed(socket: number, now: number): void {
+    this.#perform(this.#trades.subscribed(socket, now), now)
+  }
+
+  override answered(input: Reply, now: number): void {
+    if (input.kind !== 'trades') return
+    const { hole, answer } = input
+    if (!answer.ok) {
+      this.#perform(this.#trades.failed(hole, now), now)
+      return
+    }
+    const { exchangeSymbol } = this.instrument
+    const trades = answer.value.trades.map((trade): TradeEvent => ({ ...trade, channel: 'trades', exchangeSymbol }))
+    this.#perform(this.#trades.recovered(hole, trades, answer.value.isComplete, now), now)
+  }
+
+  override state(): null {
+    return null
+  }
+
+  override lost(socket: number, now: number): void {
+    this.#perform(this.#trades.lost(socket, now), now)
+  }
+
+  override suspect(now: number): void {
+    this.#trades.suspect(now)
+  }
+
+  override tick(now: number): void {
+    const { deadline } = this.#trades
+    if (deadline !== null && now >= deadline) this.#perform(this.#trades.expire(now), now)
+  }
+
+  /** The exchange's time up to which no trade is waited for. */
+  get completeThrough(): number {
+    return this.#trades.completeThrough
+  }
+
+  override end(): void {
+    this.surroundings.emit({ kind: 'end-trades', instrumentId: this.instrument.id })
+  }
+
+  override mark(marks: TopicMarks): void {
+    const mark = this.#trades.checkpoint()
+    if (mark !== null) marks.trades[this.instrument.id] = mark
+  }
+
+  #perform({ trades, hole, gap }: TradeOutcome, now: number): void {
+    const { emit, counters } = this.surroundings
+    const { instrument } = this
+    if (hole !== null) emit({ kind: 'ask-trades', instrument, hole })
+    if (gap !== null) {
+      counters.gaps += 1
+      this.notify('gap', now, { ...gap, reason: 'trades_missing' })
+      emit({
+        kind: 'store-trade-gap',
+        instrumentId: instrument.id,
+        gap: { from: gap.from, to: gap.to, reason: 'trades_missing' },
+      })
+      for (const listener of this.listeners) listener.gap(gap.from, gap.to, now)
+    }
+    for (const trade of trades) {
+      const message = this.#line.next(trade.exchangeTime, now, tradeData(trade))
+      if (this.lines.size > 0) emit({ kind: 'publish', key: this.#line.key, message })
+      const { id, price, size, side, exchangeTime } = trade
+      const stored = { id, price, size, side, exchangeTime, receivedTime: now, seq: this.#line.seq }
+      emit({ kind: 'store-trade', instrumentId: instrument.id, trade: stored })
+      for (const listener of this.listeners) listener.trade(trade, now)
+    }
+  }
+}

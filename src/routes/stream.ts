@@ -1,0 +1,106 @@
+import { createRoute, z } from '@hono/zod-openapi'
+import type { Refusal } from '../domain/answer.ts'
+import { AppError, errorCodes } from '../domain/errors.ts'
+import { type AppContext, createRouter } from './context.ts'
+import { reachFeed, refusalError } from './live.ts'
+import { exchangeParam } from './params.ts'
+import { regionOfContinent, relayIndex } from './relays.ts'
+import { problemResponses } from './responses.ts'
+
+/** Frees a connection of the limits of clients. Only our own objects set it, and never by this way. */
+const ROLE_HEADER = 'x-zvt-role'
+
+const query = z.strictObject({
+  topic: z
+    .union([z.string(), z.array(z.string())])
+    .optional()
+    .openapi({
+      type: 'array',
+      items: { type: 'string' },
+      description:
+        'For SSE, repeated: `trades:okx:BTC-USDT`, `candles:okx:BTC-USDT:1m`, `book:okx:BTC-USDT:20`, `status:okx`',
+      example: ['trades:okx:BTC-USDT'],
+    }),
+})
+
+const responses = {
+  101: { description: 'A WebSocket; its messages are described by `/asyncapi.json`' },
+  200: {
+    description: 'With `Accept: text/event-stream`: the same frames as server-sent events',
+    content: { 'text/event-stream': { schema: z.string() } },
+  },
+  ...problemResponses(400, 404, 426, 503),
+} as const
+
+const ofExchange = createRoute({
+  method: 'get',
+  path: '/v1/stream/{exchange}',
+  summary: 'Live data of one exchange',
+  description:
+    'A WebSocket, or server-sent events, from the feed itself. One that has its clients answers 503 `feed_full`, and points to `/v1/stream`.',
+  tags: ['Live'],
+  request: { params: z.object({ exchange: exchangeParam }), query },
+  responses,
+})
+
+const ofAll = createRoute({
+  method: 'get',
+  path: '/v1/stream',
+  summary: 'Live data of every exchange',
+  description: 'A WebSocket, or server-sent events, from a relay near the client.',
+  tags: ['Live'],
+  request: { query },
+  responses,
+})
+
+export const streamRouter = createRouter()
+
+streamRouter.openapi(ofExchange, async (c) => {
+  const { exchange } = c.req.valid('param')
+  const request = streamRequest(c)
+  return answerOf(await reachFeed(exchange, () => c.var.deps.feed(exchange).fetch(request)))
+})
+
+streamRouter.openapi(ofAll, async (c) => {
+  const request = streamRequest(c)
+  const { config, relay } = c.var.deps
+  const client = `${c.req.header('CF-Connecting-IP') ?? ''} ${c.req.header('Sec-WebSocket-Key') ?? ''}`
+  const region = regionOfContinent(continentOf(c.req.raw))
+  const stub = relay(region, relayIndex(client, config.relays))
+  return answerOf(await reachFeed('all exchanges', () => stub.fetch(request)))
+})
+
+/** https://developers.cloudflare.com/workers/runtime-apis/request/#incomingrequestcfproperties */
+function continentOf({ cf }: Request): string | undefined {
+  const continent: unknown = cf?.['continent']
+  return typeof continent === 'string' ? continent : undefined
+}
+
+/**
+ * The request as the objects get it.
+ *
+ * @throws AppError `upgrade_required` for one that asks for neither form of stream
+ */
+function streamRequest(c: AppContext): Request {
+  const isUpgrade = c.req.header('Upgrade')?.toLowerCase() === 'websocket'
+  if (!isUpgrade && !c.req.header('Accept')?.includes('text/event-stream')) {
+    throw new AppError('upgrade_required', 'open a WebSocket here, or ask with Accept: text/event-stream')
+  }
+  const headers = new Headers(c.req.raw.headers)
+  headers.delete(ROLE_HEADER)
+  return new Request(c.req.raw, { headers })
+}
+
+const refusal = z.object({
+  code: z.enum(errorCodes),
+  detail: z.string(),
+  retryAfterMs: z.number().optional(),
+})
+
+/** @throws AppError what the object refuses with: a {@link Refusal} as JSON */
+async function answerOf(response: Response): Promise<Response> {
+  if (response.status < 400) return response
+  const parsed = refusal.safeParse(await response.json().catch(() => undefined))
+  const unknown: Refusal = { ok: false, code: 'feed_unavailable', detail: 'the stream cannot be opened' }
+  throw refusalError(parsed.success ? { ok: false, ...parsed.data } : unknown)
+}

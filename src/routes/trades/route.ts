@@ -1,0 +1,126 @@
+import { createRoute, z } from '@hono/zod-openapi'
+import { instrumentKinds } from '../../domain/instrument.ts'
+import type { LiveTrades } from '../../domain/trade-chunk.ts'
+import type { ExchangeName } from '../../exchanges/registry.ts'
+import { readTrades } from '../../store/trades.ts'
+import { type AppContext, createRouter } from '../context.ts'
+import { bookmarkParameter, tradeHeaders } from '../headers.ts'
+import { exchangeParam, findInstrument, symbolParam } from '../params.ts'
+import { problemResponses } from '../responses.ts'
+import { joinTrades, planTrades, type TradeScan } from './answer.ts'
+import { type TradesQuery, tradesQuery } from './query.ts'
+import { renderTrades } from './render.ts'
+
+/** A feed stores what it hears within a minute or so; the rest is for a database that did not answer for a while. */
+const LIVE_REACH_MS = 60 * 60_000
+
+const time = z.int().openapi({ example: 1_704_067_200_000, description: 'Milliseconds UTC' })
+
+const tradeSchema = z
+  .object({
+    id: z.string(),
+    price: z.string(),
+    size: z.string().openapi({ description: 'In base units' }),
+    side: z.enum(['buy', 'sell']).nullable().openapi({ description: "The taker's" }),
+    exchangeTime: time,
+    receivedTime: time,
+    seq: z.int().openapi({ description: 'Its number in the live stream, which begins anew when the feed restarts' }),
+  })
+  .openapi('Trade')
+
+const tradesSchema = z
+  .object({
+    exchange: z.string(),
+    symbol: z.string(),
+    exchangeSymbol: z.string(),
+    kind: z.enum(instrumentKinds),
+    start: time.openapi({ description: 'The window that this page speaks for, inclusive' }),
+    end: time.openapi({ description: 'Exclusive' }),
+    availableFrom: time.openapi({ description: 'Trades before are deleted' }),
+    gaps: z.array(z.tuple([time, time, z.string()])).openapi({
+      description:
+        '[from, to, reason]: where trades are missing, or may be. `not_recorded`: nobody listened; `pruned`: deleted; ' +
+        '`feed_unavailable`: heard perhaps, and not stored yet; any other: lost while the feed listened',
+    }),
+    nextCursor: z.string().nullable(),
+    nextUrl: z.string().nullable(),
+    data: z.array(tradeSchema),
+  })
+  .openapi('Trades')
+
+const route = createRoute({
+  method: 'get',
+  path: '/v1/trades/{exchange}/{symbol}',
+  summary: 'Recent trades',
+  description:
+    'Trades as the live feed heard them, by exchange time; they are kept for a day or so. An empty answer without gaps ' +
+    'means that nothing traded. `csv` and `ndjson` say gaps in the headers `X-Coverage-Complete` and `X-Coverage-Missing`.',
+  tags: ['Trades'],
+  parameters: [bookmarkParameter],
+  request: { params: z.object({ exchange: exchangeParam, symbol: symbolParam }), query: tradesQuery },
+  responses: {
+    200: {
+      description: 'One page',
+      headers: tradeHeaders,
+      content: {
+        'application/json': { schema: tradesSchema },
+        'text/csv': { schema: z.string() },
+        'application/x-ndjson': { schema: z.string() },
+      },
+    },
+    ...problemResponses(400, 404, 503),
+  },
+})
+
+export const tradesRouter = createRouter()
+
+tradesRouter.openapi(route, async (c) => {
+  const { exchange, symbol } = c.req.valid('param')
+  const query = c.req.valid('query')
+  const { instrument } = await findInstrument(c, exchange, symbol)
+  const { clock, config } = c.var.deps
+  const availableFrom = clock.now() - config.tradeRetentionMs
+  const scan = planTrades(query, clock.now(), availableFrom)
+  // Before the database: what the feed stores in between is then found twice, rather than not at all.
+  const { live, now } = await readLive(c, exchange, instrument.symbol, scan)
+  const stored = await readTrades(readerFor(c, exchange, live), { ...scan, instrumentId: instrument.id })
+  const answer = joinTrades(scan, stored, live, availableFrom, now)
+  const isDescending = query.order === 'desc'
+  return renderTrades(
+    { instrument, answer, availableFrom, isDescending, ...nextOf(c, query, answer.next) },
+    query.format,
+  )
+})
+
+/** `undefined` where the window ends before what a feed may hold, `null` where the feed does not answer; and when that was. */
+async function readLive(
+  c: AppContext,
+  exchange: ExchangeName,
+  symbol: string,
+  { window }: TradeScan,
+): Promise<{ readonly live: LiveTrades | undefined | null; readonly now: number }> {
+  const { clock, feed } = c.var.deps
+  if (window.end < clock.now() - LIVE_REACH_MS) return { live: undefined, now: clock.now() }
+  try {
+    const answer = await feed(exchange).readTrades(exchange, symbol)
+    if (answer.ok) return { live: answer.value, now: answer.now }
+  } catch (error) {
+    console.warn('feed did not answer', { exchange, error: String(error) })
+  }
+  return { live: null, now: clock.now() }
+}
+
+/** A replica may lack what the feed has just stored and does not hold any more. */
+function readerFor(c: AppContext, exchange: ExchangeName, live: LiveTrades | undefined | null) {
+  return live === undefined ? c.var.sessions.forExchange(exchange) : c.var.deps.stores.storeFor(exchange)
+}
+
+function nextOf(c: AppContext, { start, order }: TradesQuery, next: ReturnType<typeof joinTrades>['next']) {
+  // The newest trades in ascending order have nothing after them.
+  const isNewestFirst = start === undefined && order === 'asc'
+  if (next === null || isNewestFirst) return { nextCursor: null, nextUrl: null }
+  const nextCursor = `${next.exchangeTime}:${next.id}`
+  const nextUrl = new URL(c.req.url)
+  nextUrl.searchParams.set('cursor', nextCursor)
+  return { nextCursor, nextUrl: nextUrl.href }
+}

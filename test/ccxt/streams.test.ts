@@ -1,0 +1,117 @@
+/**
+ * The streams of simulated Binance and Coinbase are not made to measure either: ccxt follows them as the real ones, and
+ * what it then knows is what happened. Limits are on. Ten times as fast as real time, so that a minute ends in six seconds.
+ */
+
+import type { Exchange, OrderBook } from 'ccxt'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import type { ExchangeName, Kind } from '../simulator/catalogue.ts'
+import { type RunningSimulator, startSimulator } from '../simulator/launch.ts'
+import { createTruth } from './clients.ts'
+import { createBinanceStreams, createCoinbaseStreams } from './stream-clients.ts'
+
+interface Market {
+  readonly exchange: ExchangeName
+  readonly kind: Kind
+  readonly symbol: string
+  readonly exchangeSymbol: string
+}
+
+const MARKETS: readonly Market[] = [
+  { exchange: 'binance', kind: 'spot', symbol: 'BTC/USDT', exchangeSymbol: 'BTCUSDT' },
+  { exchange: 'binance', kind: 'perpetual', symbol: 'ETH/USDT:USDT', exchangeSymbol: 'ETHUSDT' },
+  { exchange: 'coinbase', kind: 'spot', symbol: 'BTC/USD', exchangeSymbol: 'BTC-USD' },
+]
+const MINUTE = 60_000
+const TIME_SCALE = 10
+const BOOKS = 10
+const DEPTH = 20
+const TRADES = 5
+
+let simulator: RunningSimulator
+let publicStreams: Exchange
+let marketStreams: Exchange
+let coinbase: Exchange
+beforeAll(async () => {
+  simulator = await startSimulator({ timeScale: TIME_SCALE })
+  publicStreams = createBinanceStreams(simulator, 'public')
+  marketStreams = createBinanceStreams(simulator, 'market')
+  coinbase = createCoinbaseStreams(simulator)
+  await Promise.all(
+    [publicStreams, marketStreams, coinbase].map(async (client) => {
+      // ccxt opens sockets without TLS only with this agent.
+      await client.loadHttpProxyAgent()
+      await client.loadMarkets()
+    }),
+  )
+})
+afterAll(async () => {
+  await Promise.all([publicStreams, marketStreams, coinbase].map((client) => client.close()))
+  await simulator.stop()
+})
+
+describe.concurrent.each(MARKETS)('$exchange $kind $symbol', ({ exchange, kind, symbol, exchangeSymbol }) => {
+  const truthOf = () => createTruth(simulator.urls, exchange, kind, exchangeSymbol)
+  const clientFor = (path: 'public' | 'market'): Exchange => {
+    if (exchange === 'coinbase') return coinbase
+    return path === 'public' ? publicStreams : marketStreams
+  }
+
+  it('watchTrades equals the truth', async () => {
+    const trades = new Map<string, unknown>()
+    while (trades.size < TRADES) {
+      for (const { id = '', timestamp, price, amount, side } of await clientFor('public').watchTrades(symbol)) {
+        trades.set(id, { id, time: timestamp, price, size: amount, side })
+      }
+    }
+    const fromId = Math.min(...[...trades.keys()].map(Number))
+    const { trades: truth } = await truthOf().trades({ fromId, limit: trades.size })
+    expect([...trades.values()]).toEqual(
+      truth.map(({ price, size, ...trade }) => ({ ...trade, price: Number(price), size: Number(size) })),
+    )
+  })
+
+  it('watchTicker gives the last trade', async () => {
+    const ticker = await clientFor('market').watchTicker(symbol)
+    const end = (ticker.timestamp ?? 0) + 1
+    const { trades } = await truthOf().trades({ start: end - 10 * MINUTE, end })
+    expect(ticker.last).toBe(Number(trades.at(-1)?.price))
+    expect(ticker.high).toBeGreaterThanOrEqual(ticker.low ?? Number.POSITIVE_INFINITY)
+    expect(ticker.baseVolume).toBeGreaterThan(0)
+  })
+
+  it('watchOrderBook equals the truth at every update', async () => {
+    for (let count = 0; count < BOOKS; count++) {
+      // The book lives on while it is compared.
+      const { bids, asks, nonce, timestamp } = copyOf(await clientFor('public').watchOrderBook(symbol, DEPTH))
+      // The snapshot with which Coinbase begins does not say when it was taken.
+      if (nonce === undefined && timestamp === undefined) continue
+      const truth =
+        exchange === 'coinbase'
+          ? await truthOf().orderBookAt(timestamp ?? 0, DEPTH)
+          : await truthOf().orderBook(nonce ?? 0, DEPTH)
+      expect(bids).toEqual(truth.bids.map((level) => level.map(Number)))
+      expect(asks).toEqual(truth.asks.map((level) => level.map(Number)))
+    }
+  })
+
+  it.skipIf(exchange === 'coinbase')('watchOHLCV closes candles with the values of the truth', async () => {
+    let rows = await clientFor('market').watchOHLCV(symbol, '1m')
+    const first = rows.at(-1)?.[0] ?? 0
+    while ((rows.at(-1)?.[0] ?? 0) < first + MINUTE) rows = await clientFor('market').watchOHLCV(symbol, '1m')
+    const closed = rows.filter(([openTime]) => openTime === first)
+    const { candles } = await truthOf().candles('1m', first, first + MINUTE)
+    expect(candles).toHaveLength(1)
+    expect(closed).toEqual(candles.map((candle) => candle.slice(0, 6).map(Number)))
+  })
+})
+
+it('Coinbase has no candles for ccxt', () => {
+  expect(coinbase.has['watchOHLCV']).not.toBe(true)
+})
+
+const copyOf = ({ bids, asks, nonce, timestamp }: OrderBook) => {
+  const side = (levels: [unknown, unknown, ...unknown[]][]) =>
+    levels.slice(0, DEPTH).map(([price, size]) => [Number(price), Number(size)])
+  return { bids: side(bids), asks: side(asks), nonce, timestamp }
+}

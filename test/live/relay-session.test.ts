@@ -1,0 +1,274 @@
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { decimal } from '../../src/domain/decimal.ts'
+import { type ClientTopic, topicKey } from '../../src/domain/topic.ts'
+import type { ClientHub, SubscribeRequest } from '../../src/live/client-hub.ts'
+import { bboData, TopicLine } from '../../src/live/messages.ts'
+import { type RelayEffect, RelaySession } from '../../src/live/relay-session.ts'
+import { createHub, TestClient } from './client.ts'
+
+const symbols = ['BTC-USDT', 'ETH-USDT', 'SOL-USDT'] as const
+const topicOf = (symbol: string): ClientTopic => ({
+  channel: 'bbo',
+  exchange: 'okx',
+  symbol,
+  interval: null,
+  depth: null,
+})
+const command = (op: string, symbol: string) => ({
+  op,
+  id: symbol,
+  args: [{ channel: 'bbo', exchange: 'okx', symbol }],
+})
+
+/** A relay whose link leads to a feed in the same process. */
+class World {
+  now = 0
+  epoch = 1
+  readonly hub: ClientHub = createHub({ exchanges: ['okx'] })
+  readonly session = new RelaySession(this.hub, ['okx'], () => 1)
+  feed: ClientHub = createHub({ exchanges: ['okx'] })
+  lines = new Map<string, TopicLine>()
+  isFeedDown = false
+  readonly sent: unknown[] = []
+  #link: TestClient | undefined
+  #handedOn = 0
+
+  say(client: TestClient, op: string, symbol: string): void {
+    this.#perform(this.session.request(client.say(command(op, symbol), this.now), this.now))
+    this.settle()
+  }
+
+  publish(symbol: string): void {
+    const line = this.#line(topicOf(symbol))
+    const level = { price: decimal(`${line.seq + 1}`), size: decimal('1') }
+    this.feed.publish(line.key, line.next(1, 2, bboData(level, level)))
+  }
+
+  lose(): void {
+    this.#link = undefined
+    this.#perform(this.session.closed('okx', 'the link was lost', this.now))
+    this.settle()
+  }
+
+  /** Another feed: all its numbers start anew. */
+  restartFeed(): void {
+    this.feed = createHub({ exchanges: ['okx'] })
+    this.lines = new Map()
+    this.epoch += 1
+    this.lose()
+  }
+
+  pass(ms: number): void {
+    this.now += ms
+    this.#perform(this.session.tick(this.now))
+    this.settle()
+  }
+
+  /** Whatever is on its way arrives. */
+  settle(): void {
+    this.feed.flush(this.now)
+    const link = this.#link
+    while (link !== undefined && link === this.#link && this.#handedOn < link.frames.length) {
+      this.#perform(this.session.received('okx', link.frames[this.#handedOn++] ?? '', this.now))
+      this.feed.flush(this.now)
+    }
+    this.hub.flush(this.now)
+  }
+
+  #perform(effects: readonly RelayEffect[]): void {
+    for (const { effect } of effects) {
+      if (effect === 'disconnect') this.#link = undefined
+      else if (effect === 'connect') this.#connect()
+      else this.#answer(effect.send)
+    }
+  }
+
+  #connect(): void {
+    if (this.isFeedDown) return this.#perform(this.session.closed('okx', 'refused', this.now))
+    this.#link = new TestClient(this.feed, this.now, true)
+    this.#handedOn = 0
+    this.#perform(this.session.opened('okx', this.now))
+  }
+
+  #answer(text: string): void {
+    this.sent.push(JSON.parse(text))
+    for (const request of this.#link?.say(text, this.now) ?? []) this.#accept(request)
+  }
+
+  #accept(request: SubscribeRequest): void {
+    const { topic } = request
+    if (!symbols.some((symbol) => symbol === topic.symbol))
+      return this.feed.refuse(request, 'unknown_instrument', 'none')
+    const line = this.#line(topic)
+    const level = { price: decimal(`${line.seq}`), size: decimal('1') }
+    const state = line.seq === 0 ? null : line.state(1, 2, bboData(level, level))
+    this.feed.accept(request, { topic, epoch: `e${this.epoch}`, seq: line.seq, state })
+  }
+
+  #line(topic: ClientTopic): TopicLine {
+    const known = this.lines.get(topicKey(topic))
+    const line = known ?? new TopicLine(topic, topic.symbol)
+    this.lines.set(line.key, line)
+    return line
+  }
+}
+
+describe('a relay', () => {
+  it('subscribes once for all its clients, and gives each the state alone', () => {
+    const world = new World()
+    const [first, second] = [new TestClient(world.hub), new TestClient(world.hub)]
+    world.publish('BTC-USDT')
+    world.say(first, 'subscribe', 'BTC-USDT')
+    world.publish('BTC-USDT')
+    world.settle()
+    world.say(second, 'subscribe', 'BTC-USDT')
+    world.publish('BTC-USDT')
+    world.settle()
+    const told = (client: TestClient) => client.read().map(({ type, prevSeq, seq }) => [type, prevSeq, seq])
+    expect(told(first)).toEqual([
+      ['subscribed', undefined, 1],
+      ['bbo', 1, 1],
+      ['bbo', 1, 2],
+      ['bbo', 2, 3],
+    ])
+    expect(told(second)).toEqual([
+      ['subscribed', undefined, 2],
+      ['bbo', 2, 2],
+      ['bbo', 2, 3],
+    ])
+    expect(world.feed.audience('bbo:okx:BTC-USDT')).toBe(1)
+  })
+
+  it('hands refusals on with what the client sent', () => {
+    const world = new World()
+    const client = new TestClient(world.hub)
+    world.say(client, 'subscribe', 'XXX-YYY')
+    expect(client.read()).toMatchObject([
+      { type: 'error', id: 'XXX-YYY', code: 'unknown_instrument', arg: { symbol: 'XXX-YYY' } },
+    ])
+  })
+
+  it('tells a gap when the link is lost, connects again with backoff, then starts each topic anew', () => {
+    const world = new World()
+    const client = new TestClient(world.hub)
+    world.say(client, 'subscribe', 'BTC-USDT')
+    world.publish('BTC-USDT')
+    world.settle()
+    client.read()
+    world.isFeedDown = true
+    world.restartFeed()
+    expect(client.read()).toMatchObject([
+      { type: 'gap', symbol: 'BTC-USDT', seq: null, data: { reason: 'the link was lost' } },
+    ])
+    world.pass(499)
+    world.isFeedDown = false
+    world.publish('BTC-USDT')
+    expect(client.read()).toEqual([])
+    world.pass(1)
+    expect(client.read()).toMatchObject([
+      { type: 'subscribed', id: null, epoch: 'e2', seq: 1 },
+      { type: 'bbo', seq: 1, prevSeq: 1 },
+    ])
+  })
+
+  it('refuses after 10 s what a feed that is away does not answer', () => {
+    const world = new World()
+    const client = new TestClient(world.hub)
+    world.isFeedDown = true
+    world.say(client, 'subscribe', 'BTC-USDT')
+    for (let n = 0; n < 9; n++) world.pass(1_000)
+    expect(client.read().filter(({ type }) => type !== 'ping')).toEqual([])
+    world.pass(1_000)
+    expect(client.read().at(0)).toMatchObject({ type: 'error', code: 'feed_unavailable' })
+  })
+
+  it('lets topics go that nobody wants any more, and then the link', () => {
+    const world = new World()
+    const client = new TestClient(world.hub)
+    for (const symbol of ['BTC-USDT', 'ETH-USDT']) world.say(client, 'subscribe', symbol)
+    world.say(client, 'unsubscribe', 'BTC-USDT')
+    for (let n = 0; n < 12; n++) world.pass(1_000)
+    expect(world.sent.filter((sent) => JSON.stringify(sent).includes('unsubscribe'))).toMatchObject([
+      { op: 'unsubscribe', args: [{ channel: 'bbo', exchange: 'okx', symbol: 'BTC-USDT' }] },
+    ])
+    expect([...world.feed.keys()]).toEqual(['bbo:okx:ETH-USDT'])
+    world.hub.remove(client.client)
+    for (let n = 0; n < 24; n++) world.pass(1_000)
+    expect(world.session.wakeAt(world.now)).toBe(Number.POSITIVE_INFINITY)
+  })
+
+  it('takes a silent link for dead', () => {
+    const session = new RelaySession(createHub(), ['okx'], () => 1)
+    const request = new TestClient(createHub()).say(command('subscribe', 'BTC-USDT'))
+    expect(session.request(request, 0)).toEqual([{ exchange: 'okx', effect: 'connect' }])
+    session.opened('okx', 0)
+    session.received('okx', '[{"type":"pong","id":null}]', 1_000)
+    expect(session.tick(20_999).filter(({ effect }) => effect === 'disconnect')).toEqual([])
+    expect(session.tick(21_000)).toContainEqual({ exchange: 'okx', effect: 'disconnect' })
+  })
+
+  it('answers the pings of the feed at once', () => {
+    const session = new RelaySession(createHub(), ['okx'], () => 1)
+    expect(session.received('okx', '[{"type":"ping","id":7}]', 0)).toEqual([
+      { exchange: 'okx', effect: { send: '{"op":"pong","id":7}' } },
+    ])
+  })
+})
+
+const step = fc.record({
+  do: fc.constantFrom(
+    'publish',
+    'publish',
+    'publish',
+    'settle',
+    'subscribe',
+    'subscribe',
+    'unsubscribe',
+    'pass',
+    'lose',
+    'restart',
+  ),
+  client: fc.nat(2),
+  symbol: fc.constantFrom(...symbols),
+  n: fc.integer({ min: 0, max: 3_000 }),
+})
+
+it('whatever happens, each client sees a chain without a hole, or is told', () => {
+  fc.assert(
+    fc.property(fc.array(step, { maxLength: 80 }), (steps) => {
+      const world = new World()
+      const clients = [0, 1, 2].map(() => new TestClient(world.hub))
+      for (const { do: action, client: index, symbol, n } of steps) {
+        const client = clients[index]
+        if (action === 'publish') world.publish(symbol)
+        if (action === 'settle') world.settle()
+        if (action === 'pass') world.pass(n)
+        if (action === 'lose') world.lose()
+        if (action === 'restart') world.restartFeed()
+        if (client !== undefined && action === 'subscribe') world.say(client, 'subscribe', symbol)
+        if (client !== undefined && action === 'unsubscribe') world.say(client, 'unsubscribe', symbol)
+      }
+      for (let n = 0; n < 5; n++) world.pass(20_000)
+      for (const client of clients) checkChains(client, world)
+    }),
+    { numRuns: 300 },
+  )
+})
+
+function checkChains(client: TestClient, world: World): void {
+  /** `undefined`: not subscribed; `null`: told that something is missing. */
+  const seqs = new Map<unknown, number | null>()
+  for (const { type, seq = null, prevSeq = null, ...rest } of client.messages) {
+    const symbol = rest['symbol']
+    if (type === 'subscribed') seqs.set(symbol, seq)
+    if (type === 'unsubscribed') seqs.delete(symbol)
+    if (type === 'gap') seqs.set(symbol, null)
+    if (type !== 'bbo') continue
+    expect(seqs.get(symbol)).toBe(prevSeq)
+    seqs.set(symbol, seq)
+  }
+  for (const [symbol, seq] of seqs) {
+    expect(seq).toBe(world.lines.get(`bbo:okx:${symbol}`)?.seq)
+  }
+}
