@@ -1,6 +1,5 @@
 import type { MarketChannel } from '../domain/event.ts'
 import type { Instrument } from '../domain/instrument.ts'
-import type { Interval } from '../domain/interval.ts'
 import { decodeBinanceFrame } from './binance-frames.ts'
 import type { StreamApi, StreamName, StreamRequest, StreamTopic } from './stream.ts'
 
@@ -16,7 +15,7 @@ import type { StreamApi, StreamName, StreamRequest, StreamTopic } from './stream
  * Spot from the host for market data alone. USD-M serves the fast streams and the others at two paths; a socket at
  * neither receives nothing of the second kind.
  * https://developers.binance.com/docs/binance-spot-api-docs/faqs/market_data_only
- * https://developers.binance.com/docs/derivatives/usds-margined-futures/websocket-market-streams/Important-WebSocket-Change-Notice
+ * https://developers.binance.com/docs/derivatives/usds-margined-futures/websocket-market-streams
  */
 const endpoints = [
   { name: 'spot', baseUrl: 'https://data-stream.binance.vision', path: '/stream', kinds: ['spot'] },
@@ -53,7 +52,7 @@ export const binanceStream = {
     const [endpoint, suffix] = stream
     const name = `${instrument.exchangeSymbol.toLowerCase()}@${suffix}`
     if (channel !== 'candles') return [{ endpoint, name }]
-    return interval === null ? [] : [{ endpoint, name: `${name}_${interval satisfies Interval}` }]
+    return interval === null ? [] : [{ endpoint, name: `${name}_${interval}` }]
   },
 
   subscribe: (names, requestId) => requests('SUBSCRIBE', names, requestId),

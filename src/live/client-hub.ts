@@ -95,8 +95,9 @@ export class ClientHub {
 
   constructor(options: HubOptions) {
     this.#options = options
-    this.#pace = new FlushPace(options.timeScale)
-    this.#queueContext = { pace: this.#pace, random: options.random, stateOf: options.stateOf }
+    const { timeScale, random, stateOf } = options
+    this.#pace = new FlushPace(timeScale)
+    this.#queueContext = { pace: this.#pace, timeScale, random, stateOf }
   }
 
   /** How many are connected, relays included. */

@@ -35,6 +35,8 @@ export const NO_LIMITS: ClientSettings = { conflateMs: null, maxMessagesPerSecon
 
 export interface QueueContext {
   readonly pace: FlushPace
+  /** ms of the caller's clock in a real one. */
+  readonly timeScale: number
   /** Chance for the ids of pings: one who does not read must not be able to answer them. As `Math.random`. */
   readonly random: () => number
   /** The present state of a topic, where it can be had at once. */
@@ -64,7 +66,7 @@ export class ClientQueue {
   constructor(socket: ClientSocket, context: QueueContext, settings: ClientSettings, isInternal: boolean, now: number) {
     this.#socket = socket
     this.#context = context
-    this.#watch = new SlowWatch(now, isInternal)
+    this.#watch = new SlowWatch(now, isInternal, context.timeScale)
     this.#now = now
     this.#sentAt = now
     this.#refilledAt = now

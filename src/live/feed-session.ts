@@ -232,7 +232,7 @@ export class FeedSession {
         this.#upstream.acked(socket, frame.requestId, frame.streams, now)
         return
       case 'rejected':
-        this.#upstream.rejected(socket, frame.requestId, frame.streams, frame.reason, now)
+        this.#upstream.rejected(socket, frame, now)
         return
       case 'ignored':
         if (frame.closing === true) this.#upstream.rotate(socket, now)

@@ -10,6 +10,8 @@ const MAX_BACKOFF_MS = 32_000
 const SILENCE_MS = 20_000
 /** How long a client waits for the answer to a subscription while the feed cannot be reached. */
 const ANSWER_MS = 10_000
+/** On a fast clock what the feed needs to answer takes no less time: this is a real one. */
+const MIN_REAL_ANSWER_MS = 1_000
 /** A topic that nobody wants any more, and a link without topics, stay for so long. */
 const GRACE_MS = 10_000
 
@@ -50,6 +52,8 @@ interface Ask {
 export class RelayLink {
   readonly #hub: ClientHub
   readonly #random: () => number
+  /** How much longer than said all waits for the feed are. */
+  readonly #stretch: number
   #state: 'idle' | 'connecting' | 'open' | 'waiting' = 'idle'
   #nextId = 1
   readonly #asks = new Map<number, Ask>()
@@ -64,15 +68,20 @@ export class RelayLink {
   #heardAt = 0
   #neededAt = 0
 
-  constructor(hub: ClientHub, random: () => number) {
+  /**
+   * @param random as `Math.random`
+   * @param timeScale ms of `now` in a real one
+   */
+  constructor(hub: ClientHub, random: () => number, timeScale: number) {
     this.#hub = hub
     this.#random = random
+    this.#stretch = Math.max(1, (MIN_REAL_ANSWER_MS * timeScale) / ANSWER_MS)
   }
 
   /** A client of the relay wants a topic of this exchange. */
   request(request: SubscribeRequest, now: number): LinkEffect[] {
     this.#neededAt = now
-    const effects = this.#ask(request.topic, [request], now + ANSWER_MS)
+    const effects = this.#ask(request.topic, [request], now + ANSWER_MS * this.#stretch)
     if (this.#state !== 'idle') return effects
     this.#state = 'connecting'
     this.#heardAt = now
@@ -148,7 +157,7 @@ export class RelayLink {
       return ['connect']
     }
     if (this.#state === 'idle') return []
-    if (now - this.#heardAt >= SILENCE_MS) {
+    if (now - this.#heardAt >= SILENCE_MS * this.#stretch) {
       this.closed('the feed is silent', now)
       return ['disconnect']
     }

@@ -14,9 +14,12 @@ export interface RelayEffect {
 export class RelaySession {
   readonly #links: ReadonlyMap<string, RelayLink>
 
-  /** @param random as `Math.random` */
-  constructor(hub: ClientHub, exchanges: readonly string[], random: () => number) {
-    this.#links = new Map(exchanges.map((exchange) => [exchange, new RelayLink(hub, random)]))
+  /**
+   * @param random as `Math.random`
+   * @param timeScale ms of the caller's clock in a real one
+   */
+  constructor(hub: ClientHub, exchanges: readonly string[], random: () => number, timeScale: number) {
+    this.#links = new Map(exchanges.map((exchange) => [exchange, new RelayLink(hub, random, timeScale)]))
   }
 
   request(requests: readonly SubscribeRequest[], now: number): RelayEffect[] {

@@ -4,6 +4,8 @@ const MEGABYTE = 1_024 * KILOBYTE
 /** When the server asks a client how far it has read. */
 const PING_BYTES = 256 * KILOBYTE
 const PING_MS = 5_000
+/** On a fast clock the times of pings are no shorter than they can be measured: these are real ones. */
+const MIN_REAL_PING_MS = 100
 
 /** From when a client is slow, and from when it is given up. */
 interface SlowLimits {
@@ -45,6 +47,9 @@ interface Ping {
  */
 export class SlowWatch {
   readonly #limits: SlowLimits
+  readonly #pingMs: number
+  /** How much longer than said all times are. */
+  readonly #stretch: number
   #sent = 0
   #acknowledged = 0
   #sentAtPing = 0
@@ -53,9 +58,12 @@ export class SlowWatch {
   #isSlow = false
   readonly #pings: Ping[] = []
 
-  constructor(now: number, isInternal: boolean) {
+  /** @param timeScale ms of `now` in a real one */
+  constructor(now: number, isInternal: boolean, timeScale: number) {
     this.#pingedAt = now
     this.#limits = isInternal ? INTERNAL_LIMITS : CLIENT_LIMITS
+    this.#pingMs = Math.max(PING_MS, MIN_REAL_PING_MS * timeScale)
+    this.#stretch = this.#pingMs / PING_MS
   }
 
   get unacknowledged(): number {
@@ -68,12 +76,12 @@ export class SlowWatch {
 
   /** Whether a ping belongs at the end of a frame of so many characters. */
   isPingDue(now: number, characters: number): boolean {
-    return now - this.#pingedAt >= PING_MS || this.#sent + characters - this.#sentAtPing >= PING_BYTES
+    return now - this.#pingedAt >= this.#pingMs || this.#sent + characters - this.#sentAtPing >= PING_BYTES
   }
 
   /** When a ping is due by time. */
   get pingAt(): number {
-    return this.#pingedAt + PING_MS
+    return this.#pingedAt + this.#pingMs
   }
 
   /** A ping goes out as the last of what {@link sent} was told. */
@@ -104,7 +112,7 @@ export class SlowWatch {
     const { slowBytes, slowMs, lostBytes, lostMs } = this.#limits
     const size = this.unacknowledged + waiting
     const oldest = this.#hasAnswered ? this.#pings[0] : undefined
-    const unansweredMs = oldest === undefined ? 0 : now - oldest.at
+    const unansweredMs = oldest === undefined ? 0 : (now - oldest.at) / this.#stretch
     if (size > lostBytes || unansweredMs >= lostMs) return 'lost'
     // It is well again when it has caught up, not as soon as it is just below the limit.
     if (size > slowBytes || unansweredMs >= slowMs) this.#isSlow = true

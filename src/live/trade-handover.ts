@@ -19,9 +19,12 @@ interface Incoming {
  */
 export class TradeHandover {
   #ruler: number | null = null
+  /** Whether it has delivered everything since it began to rule, as far as is known. */
+  #isRulerSound = true
   /** Those that rule in turn when the ruler is lost, oldest first. */
   readonly #successors = new Set<number>()
   #incoming: Incoming | null = null
+  /** They ruled before, and still deliver everything. */
   readonly #retired = new Set<number>()
 
   /** Whether a trade of `socket` needs no decision. */
@@ -74,9 +77,12 @@ export class TradeHandover {
     return { hasRuled: true, trades: [] }
   }
 
-  /** What a successor delivers after a doubtful moment cannot be joined to what it delivered before. */
+  /** One of them may have missed something: none can vouch for another before they overlap again. */
   doubt(): void {
     this.#incoming = null
+    this.#isRulerSound = false
+    for (const socket of this.#retired) this.#successors.add(socket)
+    this.#retired.clear()
   }
 
   /** When the patience with the old socket ends, ms; `null` where none is waiting. */
@@ -98,7 +104,7 @@ export class TradeHandover {
   }
 
   #retire(successor: number): void {
-    if (this.#ruler !== null) this.#retired.add(this.#ruler)
+    if (this.#ruler !== null) (this.#isRulerSound ? this.#retired : this.#successors).add(this.#ruler)
     this.#incoming = null
     this.#rule(successor)
   }
@@ -107,5 +113,6 @@ export class TradeHandover {
     this.#retired.delete(socket)
     this.#successors.delete(socket)
     this.#ruler = socket
+    this.#isRulerSound = true
   }
 }

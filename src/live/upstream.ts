@@ -1,4 +1,4 @@
-import type { StreamApi, StreamEndpoint, StreamName } from '../exchanges/stream.ts'
+import type { StreamApi, StreamEndpoint, StreamFrame, StreamName } from '../exchanges/stream.ts'
 import { backoffMs } from './backoff.ts'
 import type { FeedEffect, FeedInput } from './feed-io.ts'
 import type { SocketStatus } from './status.ts'
@@ -27,6 +27,8 @@ export interface UpstreamOptions {
   readonly random: () => number
   readonly emit: (effect: FeedEffect) => void
 }
+
+type Rejection = Extract<StreamFrame, { readonly kind: 'rejected' }>
 
 interface Entrance {
   readonly endpoint: StreamEndpoint
@@ -134,20 +136,17 @@ export class Upstream {
   }
 
   /** One stream that is refused costs only itself: where the exchange does not say which, halves are tried. */
-  rejected(
-    socket: UpstreamSocket,
-    requestId: number | null,
-    named: readonly string[] | null,
-    reason: string,
-    now: number,
-  ) {
-    const names = named ?? socket.answered(requestId)
-    if (named === null && names.length > 1) {
+  rejected(socket: UpstreamSocket, { requestId, streams, reason, undone }: Rejection, now: number): void {
+    const asked = streams === null || undone === true ? socket.answered(requestId) : []
+    const names = streams ?? asked
+    if (streams === null && names.length > 1) {
       const middle = names.length >> 1
       socket.subscribe(names.slice(0, middle))
       socket.subscribe(names.slice(middle))
       return
     }
+    const undoneNames = asked.filter((name) => !names.includes(name))
+    if (undoneNames.length > 0) socket.subscribe(undoneNames)
     for (const stream of [...socket.streams]) {
       if (!names.includes(stream.name)) continue
       stream.state = 'rejected'

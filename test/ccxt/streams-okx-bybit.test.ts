@@ -3,12 +3,13 @@
  * Time runs faster, so that candles close while one waits; limits are on.
  */
 
-import ccxt, { type Exchange, type Trade } from 'ccxt'
+import type { Exchange, Trade } from 'ccxt'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { Kind } from '../simulator/catalogue.ts'
 import { type RunningSimulator, startSimulator } from '../simulator/launch.ts'
 import { bookSequenceAt } from '../simulator/order-book.ts'
 import { createTruth } from './clients.ts'
+import { createBybitStreams, createOkxStreams } from './stream-clients.ts'
 
 const TIME_SCALE = 20
 /** ccxt pings every 18 s of its own time; OKX wants to hear something every 30 s of its own. */
@@ -27,32 +28,19 @@ let clients: Readonly<Record<'okx' | 'bybit', Exchange>>
 
 beforeAll(async () => {
   simulator = await startSimulator({ timeScale: TIME_SCALE })
-  clients = { okx: createOkx(simulator), bybit: createBybit(simulator) }
-  await Promise.all(Object.values(clients).map((client) => client.loadMarkets()))
+  clients = { okx: createOkxStreams(simulator, KEEP_ALIVE_MS), bybit: createBybitStreams(simulator) }
+  await Promise.all(
+    Object.values(clients).map(async (client) => {
+      // ccxt opens sockets without TLS only with this agent.
+      await client.loadHttpProxyAgent()
+      await client.loadMarkets()
+    }),
+  )
 })
 afterAll(async () => {
   await Promise.all(Object.values(clients).map((client) => client.close()))
   await simulator.stop()
 })
-
-/** A client with nothing changed but the addresses and how often it pings. */
-const createOkx = ({ urls, streamUrls }: RunningSimulator): Exchange => {
-  const client = new ccxt.pro.okx({ options: { fetchMarkets: { types: ['spot', 'swap'] } } })
-  client.urls['api'] = { rest: urls.okx?.spot, ws: `${webSocket(streamUrls.okx?.['public'])}/ws/v5` }
-  client.streaming['keepAlive'] = KEEP_ALIVE_MS
-  return client
-}
-
-const createBybit = ({ urls, streamUrls }: RunningSimulator): Exchange => {
-  const client = new ccxt.pro.bybit({ options: { fetchMarkets: { types: ['spot', 'linear'] } } })
-  const [spot, linear] = [streamUrls.bybit?.['spot'], streamUrls.bybit?.['linear']].map(webSocket)
-  const sockets = { public: { spot: `${spot}/v5/public/spot`, linear: `${linear}/v5/public/linear` } }
-  client.urls['api'] = { public: urls.bybit?.spot, ws: sockets }
-  client.streaming['keepAlive'] = KEEP_ALIVE_MS
-  return client
-}
-
-const webSocket = (url = ''): string => url.replace('http', 'ws')
 
 describe.concurrent.each(MARKETS)('$exchange $kind $symbol', ({ exchange, kind, symbol, exchangeSymbol, depth }) => {
   const truthOf = () => createTruth(simulator.urls, exchange, kind, exchangeSymbol)

@@ -8,7 +8,9 @@ const perpetual = instrument('binance', 'BTCUSDT', 'perpetual')
 
 function namesOf(of: typeof spot, channel: MarketChannel): readonly string[] {
   const interval = channel === 'candles' ? '1h' : null
-  return binanceStream.streamsOf({ channel, instrument: of, interval }).map(({ endpoint, name }) => `${endpoint} ${name}`)
+  return binanceStream
+    .streamsOf({ channel, instrument: of, interval })
+    .map(({ endpoint, name }) => `${endpoint} ${name}`)
 }
 
 describe('the streams of Binance', () => {
@@ -84,7 +86,9 @@ describe('frames of Binance', () => {
 
   it('keep every digit of a number that is not text', () => {
     const frame = trade.replace('"2.50"', '12345678901234567.10').replace('"q":"1"', '"q":1e-8')
-    expect(binanceStream.decode(frame)).toMatchObject({ events: [{ price: '12345678901234567.1', size: '0.00000001' }] })
+    expect(binanceStream.decode(frame)).toMatchObject({
+      events: [{ price: '12345678901234567.1', size: '0.00000001' }],
+    })
   })
 
   it('announce the end of the socket', () => {

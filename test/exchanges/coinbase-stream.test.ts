@@ -40,7 +40,8 @@ describe('the streams of Coinbase', () => {
   })
 
   it('are acknowledged under the names that they were asked for by', () => {
-    const frame = '{"type":"subscriptions","channels":[{"name":"level2_50","product_ids":["BTC-USD"],"account_ids":null}]}'
+    const frame =
+      '{"type":"subscriptions","channels":[{"name":"level2_50","product_ids":["BTC-USD"],"account_ids":null}]}'
     expect(coinbaseStream.decode(frame)).toEqual({ kind: 'ack', requestId: null, streams: ['level2_batch:BTC-USD'] })
   })
 })
@@ -66,7 +67,8 @@ describe('frames of Coinbase', () => {
   })
 
   it('of books have no time in the year 1', () => {
-    const frame = '{"type":"l2update","product_id":"A-B","changes":[["buy","1","0.00"]],"time":"0001-01-01T00:00:00.000000Z"}'
+    const frame =
+      '{"type":"l2update","product_id":"A-B","changes":[["buy","1","0.00"]],"time":"0001-01-01T00:00:00.000000Z"}'
     expect(coinbaseStream.decode(frame)).toMatchObject({ events: [{ exchangeTime: null, bids: [{ size: '0' }] }] })
   })
 })

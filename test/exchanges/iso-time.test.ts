@@ -15,12 +15,16 @@ describe('ISO times', () => {
     )
   })
 
-  it.each(['', '2026-01-02', '2026-01-02T00:00:00', '2026-01-02T00:00:00+00:00', '2026-01-02T00:00:00.Z', '2026-1-2T00:00:00Z'])(
-    'have one layout: %o is none',
-    (text) => {
-      expect(readIsoTime(text)).toBeUndefined()
-    },
-  )
+  it.each([
+    '',
+    '2026-01-02',
+    '2026-01-02T00:00:00',
+    '2026-01-02T00:00:00+00:00',
+    '2026-01-02T00:00:00.Z',
+    '2026-1-2T00:00:00Z',
+  ])('have one layout: %o is none', (text) => {
+    expect(readIsoTime(text)).toBeUndefined()
+  })
 
   it.each(['2026-00-02T00:00:00Z', '2026-01-32T00:00:00Z', '2026-01-02T24:00:00Z', '2026-01-02T00:60:00Z'])(
     'exist: %s does not',

@@ -1,20 +1,13 @@
 import { describe, expect, it } from 'vitest'
-import { decimal } from '../../src/domain/decimal.ts'
-import type { Instrument, InstrumentKind } from '../../src/domain/instrument.ts'
+import type { InstrumentKind } from '../../src/domain/instrument.ts'
 import { type Interval, intervals, shiftOpenTime, type Window } from '../../src/domain/interval.ts'
 import type { RestCall } from '../../src/exchanges/connector.ts'
-import { connectorFor, connectors, type ExchangeName, exchangeNames } from '../../src/exchanges/registry.ts'
+import { connectorFor, connectors, exchangeNames } from '../../src/exchanges/registry.ts'
+import { instrument } from './instruments.ts'
 
 const START = Date.UTC(2026, 0, 2)
 const NOW = Date.UTC(2026, 0, 10)
 const window: Window = { start: START, end: START + 3_600_000 }
-
-function instrument(exchange: ExchangeName, exchangeSymbol: string, kind: InstrumentKind = 'spot'): Instrument {
-  return {
-    ...{ exchange, kind, exchangeSymbol, symbol: 'BTC-USDT', base: 'BTC', quote: 'USDT', settle: null, inverse: false },
-    ...{ contractSize: decimal('0.01'), tickSize: null, lotSize: null, active: true, listedAt: null },
-  }
-}
 
 const binanceSpot = instrument('binance', 'BTCUSDT')
 const binanceUsdm = instrument('binance', 'BTCUSDT', 'perpetual')
@@ -55,6 +48,17 @@ describe('requests of Binance', () => {
     expect(call.path).toContain(`/fapi/v1/klines?symbol=BTCUSDT`)
     expect(call.path).toContain(`limit=${slots}`)
     expect([call.limit, call.weight]).toEqual(['usdm', weight])
+  })
+
+  it('asks for the trades that follow an id, which is inclusive there', () => {
+    const { tradeHistory } = binance.rest
+    expect(tradeHistory).toMatchObject({ from: 'oldest', pageSize: 1_000 })
+    expect(sent(tradeHistory.page(binanceSpot, '9007199254740993'))).toEqual([
+      '/api/v3/aggTrades?symbol=BTCUSDT&fromId=9007199254740994&limit=1000',
+      'spot',
+      4,
+    ])
+    expect(tradeHistory.page(binanceUsdm, '9').path).toBe('/fapi/v1/aggTrades?symbol=BTCUSDT&fromId=10&limit=1000')
   })
 
   it('finds the first candle from time zero', () => {
@@ -199,6 +203,13 @@ describe('requests of Coinbase', () => {
     expect(coinbase.rest.ticker(coinbaseSpot).path).toBe('/products/BTC-USD/ticker')
     expect(coinbase.rest.orderBook(coinbaseSpot, 1).path).toBe('/products/BTC-USD/book?level=1')
     expect(coinbase.rest.orderBook(coinbaseSpot, 2).path).toBe('/products/BTC-USD/book?level=2')
+  })
+
+  it('asks for the trades that precede an id, or the newest', () => {
+    const { tradeHistory } = coinbase.rest
+    expect(tradeHistory).toMatchObject({ from: 'newest', pageSize: 1_000 })
+    expect(tradeHistory.page(coinbaseSpot, '77').path).toBe('/products/BTC-USD/trades?limit=1000&after=77')
+    expect(tradeHistory.page(coinbaseSpot, null).path).toBe('/products/BTC-USD/trades?limit=1000')
   })
 
   it('says who it is, without which it is refused', () => {

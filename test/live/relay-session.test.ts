@@ -26,7 +26,7 @@ class World {
   now = 0
   epoch = 1
   readonly hub: ClientHub = createHub({ exchanges: ['okx'] })
-  readonly session = new RelaySession(this.hub, ['okx'], () => 1)
+  readonly session = new RelaySession(this.hub, ['okx'], () => 1, 1)
   feed: ClientHub = createHub({ exchanges: ['okx'] })
   lines = new Map<string, TopicLine>()
   isFeedDown = false
@@ -85,7 +85,10 @@ class World {
   }
 
   #connect(): void {
-    if (this.isFeedDown) return this.#perform(this.session.closed('okx', 'refused', this.now))
+    if (this.isFeedDown) {
+      this.#perform(this.session.closed('okx', 'refused', this.now))
+      return
+    }
     this.#link = new TestClient(this.feed, this.now, true)
     this.#handedOn = 0
     this.#perform(this.session.opened('okx', this.now))
@@ -98,8 +101,10 @@ class World {
 
   #accept(request: SubscribeRequest): void {
     const { topic } = request
-    if (!symbols.some((symbol) => symbol === topic.symbol))
-      return this.feed.refuse(request, 'unknown_instrument', 'none')
+    if (!symbols.some((symbol) => symbol === topic.symbol)) {
+      this.feed.refuse(request, 'unknown_instrument', 'none')
+      return
+    }
     const line = this.#line(topic)
     const level = { price: decimal(`${line.seq}`), size: decimal('1') }
     const state = line.seq === 0 ? null : line.state(1, 2, bboData(level, level))
@@ -199,17 +204,18 @@ describe('a relay', () => {
   })
 
   it('takes a silent link for dead', () => {
-    const session = new RelaySession(createHub(), ['okx'], () => 1)
-    const request = new TestClient(createHub()).say(command('subscribe', 'BTC-USDT'))
-    expect(session.request(request, 0)).toEqual([{ exchange: 'okx', effect: 'connect' }])
-    session.opened('okx', 0)
-    session.received('okx', '[{"type":"pong","id":null}]', 1_000)
-    expect(session.tick(20_999).filter(({ effect }) => effect === 'disconnect')).toEqual([])
-    expect(session.tick(21_000)).toContainEqual({ exchange: 'okx', effect: 'disconnect' })
+    const world = new World()
+    const client = new TestClient(world.hub)
+    world.say(client, 'subscribe', 'BTC-USDT')
+    expect(world.session.tick(19_999)).toEqual([])
+    expect(world.session.tick(20_000)).toEqual([{ exchange: 'okx', effect: 'disconnect' }])
+    world.hub.flush(20_000)
+    expect(client.read()).toContainEqual(expect.objectContaining({ type: 'gap', symbol: 'BTC-USDT' }))
+    expect(world.session.tick(20_500)).toEqual([{ exchange: 'okx', effect: 'connect' }])
   })
 
   it('answers the pings of the feed at once', () => {
-    const session = new RelaySession(createHub(), ['okx'], () => 1)
+    const session = new RelaySession(createHub(), ['okx'], () => 1, 1)
     expect(session.received('okx', '[{"type":"ping","id":7}]', 0)).toEqual([
       { exchange: 'okx', effect: { send: '{"op":"pong","id":7}' } },
     ])
@@ -249,7 +255,7 @@ it('whatever happens, each client sees a chain without a hole, or is told', () =
         if (client !== undefined && action === 'subscribe') world.say(client, 'subscribe', symbol)
         if (client !== undefined && action === 'unsubscribe') world.say(client, 'unsubscribe', symbol)
       }
-      for (let n = 0; n < 5; n++) world.pass(20_000)
+      for (let n = 0; n < 60; n++) world.pass(1_000)
       for (const client of clients) checkChains(client, world)
     }),
     { numRuns: 300 },

@@ -159,8 +159,15 @@ describe('/openapi.json', () => {
       'GET /v1/gaps',
       'GET /v1/instruments',
       'GET /v1/instruments/{exchange}/{symbol}',
+      'GET /v1/order-books/{exchange}/{symbol}',
       'GET /v1/series',
+      'GET /v1/stream',
+      'GET /v1/stream/{exchange}',
+      'GET /v1/tickers/{exchange}/{symbol}',
+      'GET /v1/trades/{exchange}/{symbol}',
       'POST /v1/backfills',
+      'POST /v1/streams/{exchange}/start',
+      'POST /v1/streams/{exchange}/stop',
       'PUT /v1/series',
     ])
     const limit = paths['/v1/candles/{exchange}/{symbol}']?.['get']?.parameters?.find(({ name }) => name === 'limit')

@@ -10,10 +10,11 @@ import { readPage, type SpellRow } from './candle-page.ts'
 import type { Instrument, Kind } from './catalogue.ts'
 import { decimalText, spell, wideDigits } from './decimal-text.ts'
 import type { ExchangeState } from './exchange-state.ts'
+import { readSnapshot } from './fault-reply.ts'
 import { FUNDING_MS, fundingRate, fundingTimeBefore, fundingTimes } from './funding.ts'
 import { type CandleInterval, INTERVALS } from './intervals.ts'
 import { CLOSE, HIGH, LOW, OPEN, QUOTE_HIGH, QUOTE_LOW, VOLUME } from './market.ts'
-import { bookSequenceAt, readBook } from './order-book.ts'
+import { bookSequenceAt } from './order-book.ts'
 import { json, Refusal, type Reply, type Target } from './protocol.ts'
 import { bookNumber } from './stream-books.ts'
 import { readSummary } from './summary.ts'
@@ -216,7 +217,7 @@ const orderbook = (call: Call): Reply => {
   const instrument = instrumentOf(call, category, SYMBOL_INVALID)
   const until = state.until(instrument)
   const limit = category === 'spot' ? limitOf(call, 1, 200) : limitOf(call, 25, 500)
-  const book = readBook(state.market, instrument, bookSequenceAt(until), limit)
+  const book = readSnapshot(state, call.target, instrument, bookSequenceAt(until), limit)
   const levels = (side: typeof book.bids) =>
     side.map((level) => [price(instrument, level.price), size(instrument, level.size)])
   return ok(state, {

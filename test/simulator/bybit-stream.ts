@@ -43,10 +43,12 @@ export const bybitStreams = (state: ExchangeState): StreamEndpoint[] =>
     open: (socket) => new BybitSession(state, category, socket),
   }))
 
+/** Numbers are taken for texts (ccxt sends such a `req_id`), as the error of the decoder says. */
+const fuzzyText = z.union([z.string(), z.number()]).transform(String)
 const requestSchema = z.object({
   op: z.string().default(''),
-  req_id: z.string().optional(),
-  args: z.array(z.string()).default([]),
+  req_id: fuzzyText.optional(),
+  args: z.array(fuzzyText).default([]),
 })
 type Request = z.infer<typeof requestSchema>
 

@@ -10,11 +10,12 @@ import { readPage, type SpellRow } from './candle-page.ts'
 import type { Instrument, Kind } from './catalogue.ts'
 import { decimalText, spell, wideDigits } from './decimal-text.ts'
 import type { ExchangeState } from './exchange-state.ts'
+import { readSnapshot } from './fault-reply.ts'
 import { FUNDING_MS, fundingRate, fundingTimeBefore, fundingTimes } from './funding.ts'
 import { type CandleInterval, HONG_KONG_INTERVALS, INTERVALS } from './intervals.ts'
 import { CLOSE, HIGH, LOW, OPEN, QUOTE_HIGH, QUOTE_LOW, VOLUME } from './market.ts'
 import { okxRecord, otherOkxRecords } from './okx-records.ts'
-import { bookSequenceAt, readBook } from './order-book.ts'
+import { bookSequenceAt } from './order-book.ts'
 import { json, Refusal, type Reply, type Target } from './protocol.ts'
 import { bookNumber } from './stream-books.ts'
 import { dayOpen, readSummary } from './summary.ts'
@@ -234,7 +235,8 @@ const instruments = (call: Call): Reply => {
 const books = (call: Call): Reply => {
   const instrument = instrumentOf(call)
   const until = call.state.until(instrument)
-  const book = readBook(call.state.market, instrument, bookSequenceAt(until), limitOf(call.query, 1, 400, 'sz'))
+  const depth = limitOf(call.query, 1, 400, 'sz')
+  const book = readSnapshot(call.state, call.target, instrument, bookSequenceAt(until), depth)
   const seqId = bookNumber(call.state, instrument, book.sequence)
   const levels = (side: typeof book.bids) =>
     side.map((level) => [price(instrument, level.price), size(instrument, level.size), '0', '1'])

@@ -44,7 +44,12 @@ function guard<T extends D1Database | D1DatabaseSession>(db: T): T {
   })
 }
 
-const guarded = { ...env, DB: guard(env.DB), EXCHANGE_LOADER: { getByName: () => ({ poke: async () => {} }) } }
+const guarded = {
+  ...env,
+  DB: guard(env.DB),
+  EXCHANGE_LOADER: { getByName: () => ({ poke: async () => {} }) },
+  EXCHANGE_FEED: { getByName: () => ({}) },
+}
 
 async function ask(path: string, init: RequestInit = {}): Promise<Response> {
   const context = createExecutionContext()
@@ -88,6 +93,7 @@ it('no call comes near the limits of D1, however much it is asked for', async ()
     '/v1/coverage?exchange=okx&symbol=L1-USDT&interval=1m&limit=5000&recount=true',
     '/v1/candles/okx/L1-USDT?interval=1m&limit=5000&start=2026-01-01',
     '/v1/candles/okx/L1-USDT?interval=1m&limit=5000',
+    '/v1/trades/okx/L1-USDT?limit=5000',
     `/v1/candles/okx/L1-USDT?interval=1m&start=2026-01-01&end=2026-01-02&all=true&format=csv&symbols=${exports}`,
   ]) {
     expect((await ask(path)).status, path).toBe(200)

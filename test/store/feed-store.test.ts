@@ -104,7 +104,7 @@ describe('FeedStore.writeCandles', () => {
     const seen = { ...(await state()), firstCandleTime: T0 }
     const loaded = Array.from({ length: 20 }, (_, index) => candleAt(at(index)))
     const window = { start: at(0), end: at(20) }
-    await loader.writeChunk(judgePage({ series: seen, lane: 'tail', window }, { candles: loaded, bad: [] }, at(40), 0))
+    await loader.writeChunk(judgePage({ series: seen, lane: 'tail', window }, { candles: loaded, bad: [] }, at(30), 0))
     expect((await state()).verifiedTo).toBe(at(20))
     await hear(20, 95)
     expect((await state()).verifiedTo).toBe(at(20))
