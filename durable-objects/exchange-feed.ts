@@ -158,7 +158,7 @@ export class ExchangeFeed extends DurableObject<Env> {
       onTick: () => clients.sweep(),
       onSuperseded: () => void this.#resign(),
     })
-    const clients = new FeedClients(this.ctx, runtime, await TopicIds.load<KnownTopic>(storage), clock)
+    const clients = new FeedClients(this.ctx, exchange, runtime, await TopicIds.load<KnownTopic>(storage), clock)
     clients.restore()
     return { runtime, clients, now: () => clock.now() }
   }

@@ -4,6 +4,7 @@ import type { StoredInstrument } from '../src/domain/series.ts'
 import { type ClientTopic, topicKey } from '../src/domain/topic.ts'
 import type { HubClient, SubscribeRequest } from '../src/live/client-hub.ts'
 import type { ClientSettings } from '../src/live/client-queue.ts'
+import { openEventStream, readEventTopics } from '../src/live/sse.ts'
 import type { FeedRuntime } from './feed-runtime.ts'
 import type { TopicIds } from './topic-ids.ts'
 
@@ -27,6 +28,7 @@ interface Attachment {
 /** The clients of a feed: their sockets, and the topics that they ask for. */
 export class FeedClients {
   readonly #ctx: DurableObjectState
+  readonly #exchange: string
   readonly #runtime: FeedRuntime
   readonly #ids: TopicIds<KnownTopic>
   readonly #clock: Clock
@@ -35,8 +37,15 @@ export class FeedClients {
   /** Topics that somebody had when it was last looked. */
   readonly #held = new Map<string, ClientTopic>()
 
-  constructor(ctx: DurableObjectState, runtime: FeedRuntime, ids: TopicIds<KnownTopic>, clock: Clock) {
+  constructor(
+    ctx: DurableObjectState,
+    exchange: string,
+    runtime: FeedRuntime,
+    ids: TopicIds<KnownTopic>,
+    clock: Clock,
+  ) {
     this.#ctx = ctx
+    this.#exchange = exchange
     this.#runtime = runtime
     this.#ids = ids
     this.#clock = clock
@@ -62,7 +71,9 @@ export class FeedClients {
     }
   }
 
-  accept(_request: Request, isInternal: boolean): Response {
+  /** A client comes: with an upgrade to a WebSocket, or for server-sent events. */
+  async accept(request: Request, isInternal: boolean): Promise<Response> {
+    if (request.headers.get('upgrade')?.toLowerCase() !== 'websocket') return this.#acceptEvents(request)
     const { 0: theirs, 1: ours } = new WebSocketPair()
     this.#ctx.acceptWebSocket(ours)
     this.#keep(ours, this.#add(ours, isInternal))
@@ -115,6 +126,19 @@ export class FeedClients {
     const instrument = await this.#runtime.readInstrument(symbol)
     if (instrument !== undefined) this.#name(symbol, instrument)
     return instrument
+  }
+
+  async #acceptEvents(request: Request): Promise<Response> {
+    const wanted = readEventTopics(new URL(request.url), [this.#exchange], this.#exchange)
+    if (!wanted.ok) return Response.json(wanted, { status: 400 })
+    const owner = {
+      hub: this.#runtime.hub,
+      now: () => this.#clock.now(),
+      settle: (_client: HubClient, requests: readonly SubscribeRequest[]) => this.settle(requests),
+    }
+    const events = await openEventStream(owner, wanted.topics)
+    if ('ok' in events) return Response.json(events, { status: 400 })
+    return new Response(events, { headers: { 'Content-Type': 'text/event-stream', 'Cache-Control': 'no-store' } })
   }
 
   async #settle(request: SubscribeRequest): Promise<void> {

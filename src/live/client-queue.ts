@@ -142,7 +142,11 @@ export class ClientQueue {
     if (this.#isOpen && this.#pending.length > 0) this.#send()
     if (!this.#isOpen) return
     this.#isOpen = false
-    this.#socket.close(code, reason)
+    try {
+      this.#socket.close(code, reason)
+    } catch {
+      // It has ended by itself.
+    }
   }
 
   #judge(): void {

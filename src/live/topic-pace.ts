@@ -6,9 +6,10 @@ const USUAL_SPACINGS = 20
 const NEWEST_WEIGHT = 0.05
 /**
  * Data closer to each other than this are one burst: many trades of one moment say nothing of how often the market
- * moves. Twenty such spacings are the shortest silence, so that nothing is lost by it.
+ * moves. Spacings that come out at most twice as long by it are still below what the shortest silence allows.
  */
-const BURST_MS = SHORTEST_SILENCE_MS / USUAL_SPACINGS
+const BURST_MS = SHORTEST_SILENCE_MS / USUAL_SPACINGS / 2
+/** The looks at a quiet topic become no rarer than this by doubling. */
 const LONGEST_LOOK_MS = 60 * 60_000
 
 /**

@@ -134,7 +134,8 @@ describe('CandleBuilder', () => {
             unsure.push(...closed.unsure)
           }
           for (const { after, price, size, isGap } of given) {
-            const execution = at((now += after), price, size)
+            now += after
+            const execution = at(now, price, size)
             const openTime = intervalStart(now, interval)
             slots.set(openTime, [...(slots.get(openTime) ?? []), execution])
             if (isGap) builder.taint(now, now)

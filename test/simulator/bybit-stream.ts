@@ -33,15 +33,17 @@ const CATEGORIES: readonly Category[] = [
 ]
 
 /** The endpoints of Bybit. */
-export const bybitStreams = (state: ExchangeState): StreamEndpoint[] =>
-  CATEGORIES.map((category) => ({
+export const bybitStreams = (state: ExchangeState): StreamEndpoint[] => {
+  let opened = 0
+  return CATEGORIES.map((category) => ({
     name: category.name,
     host: 'all',
     accepts: (path) => path === `/v5/public/${category.name}`,
     connects: CONNECTS,
     maxAgeMs: null,
-    open: (socket) => new BybitSession(state, category, socket),
+    open: (socket) => new BybitSession(state, category, socket, `${socket.openedAt.toString(36)}-${opened++}`),
   }))
+}
 
 /** Numbers are taken for texts (ccxt sends such a `req_id`), as the error of the decoder says. */
 const fuzzyText = z.union([z.string(), z.number()]).transform(String)
@@ -58,11 +60,11 @@ class BybitSession implements StreamSession {
   readonly #socket: StreamSocket
   readonly #connectionId: string
 
-  constructor(state: ExchangeState, category: Category, socket: StreamSocket) {
+  constructor(state: ExchangeState, category: Category, socket: StreamSocket, connectionId: string) {
     this.#state = state
     this.#category = category
     this.#socket = socket
-    this.#connectionId = `sim${socket.openedAt.toString(36)}-${category.name}`
+    this.#connectionId = connectionId
   }
 
   receive(text: string): void {

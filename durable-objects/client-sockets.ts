@@ -1,0 +1,118 @@
+import type { Clock } from '../src/domain/clock.ts'
+import type { ClientTopic } from '../src/domain/topic.ts'
+import type { ClientHub, HubClient, SubscribeRequest } from '../src/live/client-hub.ts'
+import type { ClientSettings } from '../src/live/client-queue.ts'
+import { openEventStream, readEventTopics } from '../src/live/sse.ts'
+
+/** What stands with a hibernatable socket: 16 KB at most. */
+interface Attachment {
+  readonly isInternal: boolean
+  readonly settings: ClientSettings
+  readonly topics: readonly number[]
+}
+
+export interface ClientSocketsOptions {
+  readonly hub: ClientHub
+  readonly clock: Clock
+  /** Those that clients can ask for here, and the one of the path. */
+  readonly exchanges: readonly string[]
+  readonly pathExchange: string | null
+  /** The numbers of topics, as they stand with a socket. */
+  readonly idOf: (key: string, topic: ClientTopic) => number | undefined
+  readonly topicOf: (id: number) => ClientTopic | undefined
+  /** Settles requests, at once or later; then sends what is due. */
+  readonly settle: (requests: readonly SubscribeRequest[]) => void
+}
+
+/** The connections of clients to an object: hibernatable WebSockets and streams of events, as clients of its hub. */
+export class ClientSockets {
+  readonly #ctx: DurableObjectState
+  readonly #options: ClientSocketsOptions
+  readonly #clients = new Map<WebSocket, HubClient>()
+  readonly #sockets = new Map<HubClient, WebSocket>()
+
+  constructor(ctx: DurableObjectState, options: ClientSocketsOptions) {
+    this.#ctx = ctx
+    this.#options = options
+  }
+
+  /** Takes up the clients whose sockets outlived the instance before: they ask anew for what they had. */
+  restore(): void {
+    for (const socket of this.#ctx.getWebSockets()) {
+      const kept: Attachment | null = socket.deserializeAttachment()
+      if (kept === null || kept.isInternal) {
+        socket.close(1012, 'restarted')
+        continue
+      }
+      const client = this.#add(socket, kept.isInternal, kept.settings)
+      const topics = kept.topics.flatMap((id) => this.#options.topicOf(id) ?? [])
+      this.#options.settle(this.#options.hub.subscribe(client, topics))
+    }
+  }
+
+  /** Answers a request for a stream, in the form that it asks for. */
+  async open(request: Request, isInternal: boolean): Promise<Response> {
+    if (request.headers.get('Upgrade')?.toLowerCase() === 'websocket') return this.#upgrade(isInternal)
+    const { hub, clock, exchanges, pathExchange, settle } = this.#options
+    const reading = readEventTopics(new URL(request.url), exchanges, pathExchange)
+    if (!reading.ok) return Response.json(reading, { status: 400 })
+    const owner = { hub, now: () => clock.now(), settle }
+    const stream = await openEventStream(owner, reading.topics)
+    if (!(stream instanceof ReadableStream)) return Response.json(stream, { status: 400 })
+    // `no-transform`: what is compressed on the way is held back until there is enough of it.
+    const headers = { 'Content-Type': 'text/event-stream', 'Cache-Control': 'no-store, no-transform' }
+    return new Response(stream, { headers })
+  }
+
+  received(socket: WebSocket, data: string | ArrayBuffer): void {
+    const client = this.#clients.get(socket)
+    if (client === undefined) return
+    const { hub, clock, settle } = this.#options
+    settle(hub.receive(client, data, clock.now()))
+  }
+
+  closed(socket: WebSocket): void {
+    const client = this.#clients.get(socket)
+    if (client === undefined) return
+    this.#clients.delete(socket)
+    this.#sockets.delete(client)
+    this.#options.hub.remove(client)
+  }
+
+  /** Keeps with each socket what has changed of its client. Due at the end of whatever the object does. */
+  keep(): void {
+    const { hub, idOf } = this.#options
+    for (const client of hub.takeChanged()) {
+      const { isInternal, settings } = hub.attachment(client)
+      const topics = isInternal ? [] : Array.from(client.topics, ([key, topic]) => idOf(key, topic) ?? [])
+      const attachment: Attachment = { isInternal, settings, topics: topics.flat() }
+      try {
+        this.#sockets.get(client)?.serializeAttachment(attachment)
+      } catch {
+        // The socket has gone: its end is about to be told.
+      }
+    }
+  }
+
+  #upgrade(isInternal: boolean): Response {
+    const { 0: theirs, 1: ours } = new WebSocketPair()
+    this.#ctx.acceptWebSocket(ours)
+    const client = this.#add(ours, isInternal)
+    const { settings } = this.#options.hub.attachment(client)
+    ours.serializeAttachment({ isInternal, settings, topics: [] } satisfies Attachment)
+    this.#options.settle([])
+    return new Response(null, { status: 101, webSocket: theirs })
+  }
+
+  #add(socket: WebSocket, isInternal: boolean, settings?: ClientSettings): HubClient {
+    const { hub, clock } = this.#options
+    const adapter = {
+      send: (text: string) => socket.send(text),
+      close: (code: number, reason: string) => socket.close(code, reason),
+    }
+    const client = hub.add(adapter, isInternal, clock.now(), settings)
+    this.#clients.set(socket, client)
+    this.#sockets.set(client, socket)
+    return client
+  }
+}
