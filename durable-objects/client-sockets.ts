@@ -2,7 +2,7 @@ import type { Clock } from '../src/domain/clock.ts'
 import type { ClientTopic } from '../src/domain/topic.ts'
 import type { ClientHub, HubClient, SubscribeRequest } from '../src/live/client-hub.ts'
 import type { ClientSettings } from '../src/live/client-queue.ts'
-import { openEventStream, readEventTopics } from '../src/live/sse.ts'
+import { type EventStreamOwner, openEventStream, readEventTopics } from '../src/live/sse.ts'
 
 /** What stands with a hibernatable socket: 16 KB at most. */
 interface Attachment {
@@ -40,12 +40,13 @@ export class ClientSockets {
   restore(): void {
     for (const socket of this.#ctx.getWebSockets()) {
       const kept: Attachment | null = socket.deserializeAttachment()
-      if (kept === null || kept.isInternal) {
+      const topics = kept?.topics.flatMap((id) => this.#options.topicOf(id) ?? []) ?? []
+      // One that cannot be restored whole comes back by itself, and so do relays: their topics are not kept.
+      if (kept === null || kept.isInternal || topics.length < kept.topics.length) {
         socket.close(1012, 'restarted')
         continue
       }
       const client = this.#add(socket, kept.isInternal, kept.settings)
-      const topics = kept.topics.flatMap((id) => this.#options.topicOf(id) ?? [])
       this.#options.settle(this.#options.hub.subscribe(client, topics))
     }
   }
@@ -56,7 +57,7 @@ export class ClientSockets {
     const { hub, clock, exchanges, pathExchange, settle } = this.#options
     const reading = readEventTopics(new URL(request.url), exchanges, pathExchange)
     if (!reading.ok) return Response.json(reading, { status: 400 })
-    const owner = { hub, now: () => clock.now(), settle }
+    const owner: EventStreamOwner = { hub, now: () => clock.now(), settle: (_client, requests) => settle(requests) }
     const stream = await openEventStream(owner, reading.topics)
     if (!(stream instanceof ReadableStream)) return Response.json(stream, { status: 400 })
     // `no-transform`: what is compressed on the way is held back until there is enough of it.

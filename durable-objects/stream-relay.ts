@@ -75,7 +75,6 @@ export class StreamRelay extends DurableObject<Env> {
   /** The watchdog: that it came is enough, for the constructor has done the rest. */
   override async alarm(): Promise<void> {
     if (this.#hub.size > 0) await this.#arm()
-    else await this.ctx.storage.deleteAll()
   }
 
   async #arm(): Promise<void> {

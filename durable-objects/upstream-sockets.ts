@@ -25,11 +25,13 @@ export class UpstreamSockets {
    *  https://developers.cloudflare.com/workers/examples/websockets/#write-a-websocket-client */
   async connect(id: number, url: string): Promise<void> {
     this.#sockets.set(id, null)
+    // A signal that fires later would end the socket itself: this one is called off once the upgrade is answered.
+    const controller = new AbortController()
+    const timer = setTimeout(() => controller.abort(), CONNECT_TIMEOUT_MS)
     try {
-      const response = await fetch(url, {
-        headers: { ...this.#headers, Upgrade: 'websocket' },
-        signal: AbortSignal.timeout(CONNECT_TIMEOUT_MS),
-      })
+      const headers = { ...this.#headers, Upgrade: 'websocket' }
+      const response = await fetch(url, { headers, signal: controller.signal })
+      clearTimeout(timer)
       const socket = response.webSocket
       if (!this.#sockets.has(id)) return socket?.close()
       if (response.status !== SWITCHING_PROTOCOLS || socket === null) {
@@ -46,6 +48,7 @@ export class UpstreamSockets {
       }
       this.#listen(id, socket)
     } catch (error) {
+      clearTimeout(timer)
       if (!this.#sockets.delete(id)) return
       this.#events.refused(id, null, null, error instanceof Error ? error.message : 'no connection')
     }

@@ -170,10 +170,11 @@ export function readTopicParam(text: string, exchanges: readonly string[]): Topi
   const arg: TopicArg = { channel }
   // Every symbol holds a hyphen, a slash or an underscore: none is the name of an exchange.
   if (exchanges.includes(first) || (parts.length > 0 && !/[-/_]/.test(first))) arg.exchange = parts.shift()
-  const last = parts.at(-1) ?? ''
-  if (channel === 'candles' && isInterval(last)) arg.interval = parts.pop()
-  if (channel === 'book' && parts.length > 1 && /^\d+$/.test(last)) arg.depth = parts.pop()
-  // What is left of ccxt's `BTC/USDT:USDT` belongs together.
+  // ccxt's `BTC/USDT:USDT` ends like a symbol with a parameter.
+  const [symbol = ''] = parts
+  const last = parts.length > 1 ? (parts.at(-1) ?? '') : ''
+  if (channel === 'candles' && (isInterval(last) || (last !== '' && !symbol.includes('/')))) arg.interval = parts.pop()
+  if (channel === 'book' && /^\d+$/.test(last)) arg.depth = parts.pop()
   if (parts.length > 0) arg.symbol = parts.join(':')
   return arg
 }

@@ -141,7 +141,7 @@ export class BookTopic extends MarketTopic {
     }
     const isLate = this.#askedAt !== null && now - this.#askedAt > SNAPSHOT_PATIENCE_MS
     if (isLate) this.#askedAt = null
-    if (this.#sync.needsSnapshot && this.#askedAt === null && this.#retryAt === null) this.#ask(now)
+    if (this.#isWaiting() && this.#askedAt === null && this.#retryAt === null) this.#ask(now)
     else if (this.#isShort() && now - this.#refreshedAt >= REFRESH_MS) this.#ask(now)
   }
 
@@ -227,6 +227,11 @@ export class BookTopic extends MarketTopic {
     const isDeep = [...this.#views.values()].some(({ view: { depth } }) => depth >= DEEPEST_VIEW)
     const depth = isDeep ? DEEP_SNAPSHOT_DEPTH : SNAPSHOT_DEPTH
     this.surroundings.emit({ kind: 'ask-snapshot', instrument: this.instrument, depth })
+  }
+
+  /** A snapshot that came before the first update could be from before the stream: it would not join. */
+  #isWaiting(): boolean {
+    return this.#sync.needsSnapshot && this.#sync.state !== 'empty'
   }
 
   #isShort(): boolean {

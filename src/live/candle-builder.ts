@@ -87,9 +87,10 @@ export class CandleBuilder {
 
   /**
    * The exchange's time has come so far, by a trade or a heartbeat, and all trades until then have been added.
-   * @param exchangeTime ms UTC
+   * @param exchangeTime ms UTC; `-Infinity` while none can be vouched for
    */
   advance(exchangeTime: number): ClosedCandles {
+    if (exchangeTime === Number.NEGATIVE_INFINITY) return NONE
     this.#begin(exchangeTime)
     const closedTo = Math.max(this.#closedTo, this.#slotOf(exchangeTime - this.#settleMs).start)
     if (closedTo === this.#closedTo && this.#tainted.length === 0) return NONE

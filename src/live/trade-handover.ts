@@ -27,6 +27,10 @@ export class TradeHandover {
   /** They ruled before, and still deliver everything. */
   readonly #retired = new Set<number>()
 
+  get isAttended(): boolean {
+    return this.#ruler !== null
+  }
+
   /** Whether a trade of `socket` needs no decision. */
   passes(socket: number): boolean {
     return socket === this.#ruler ? this.#incoming === null : this.#retired.has(socket)
@@ -50,8 +54,9 @@ export class TradeHandover {
     if (socket === this.#ruler) return incoming?.ids.has(trade.id) === true ? this.#takeOver(incoming) : [trade]
     if (incoming !== null && incoming.socket !== socket) return []
     if (isKnown) {
-      this.#retire(socket)
-      return [...(incoming?.trades ?? []), trade]
+      // After one that is not, it is a duplicate or out of order, and says nothing of what lies between.
+      if (incoming === null) this.#retire(socket)
+      return []
     }
     const waiting = incoming ?? { socket, since: now, trades: [], ids: new Set() }
     waiting.trades.push(trade)

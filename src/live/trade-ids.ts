@@ -37,9 +37,6 @@ const RESTART_MS = 60_000
 /** Holes that stay open to a late trade. An older one belongs to an outage long told. */
 const REMEMBERED_HOLES = 100
 
-/** Below every id. */
-const NO_ID = ''
-
 interface MissingIds {
   readonly after: string
   readonly before: string
@@ -83,11 +80,9 @@ export class ConsecutiveIds implements TradeIds {
         this.#missing = this.#missing.flatMap((hole) => without(hole, trade.id))
         return
       case 'anew':
-        this.#missing = [{ after: NO_ID, before: trade.id }]
+        this.#missing = []
         break
       case 'next':
-        // What precedes the very first may come late, from the slower one of two sockets.
-        if (this.#last === null) this.#missing = [{ after: NO_ID, before: trade.id }]
         break
       case 'known':
         return

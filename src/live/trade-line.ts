@@ -152,9 +152,12 @@ export class TradeLine {
     return this.#expired(now)
   }
 
-  /** The exchange time up to which no trade is waited for, ms UTC; `Infinity` while none is. */
+  /**
+   * The exchange time up to which no trade is waited for, ms UTC: `Infinity` while all that there are have come,
+   * `-Infinity` before a socket delivers them.
+   */
   get completeThrough(): number {
-    const isWhole = this.#held === null && this.#doubtfulSince === null
+    const isWhole = this.#held === null && this.#doubtfulSince === null && this.#handover.isAttended
     return isWhole ? Number.POSITIVE_INFINITY : (this.#ids.last?.exchangeTime ?? Number.NEGATIVE_INFINITY)
   }
 

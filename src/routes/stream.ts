@@ -91,16 +91,15 @@ function streamRequest(c: AppContext): Request {
   return new Request(c.req.raw, { headers })
 }
 
-const refusal = z.object({
-  code: z.enum(errorCodes),
-  detail: z.string(),
-  retryAfterMs: z.number().optional(),
-})
+const refusal = z.object({ code: z.string(), detail: z.string(), retryAfterMs: z.number().optional() })
+const UNAVAILABLE: Refusal = { ok: false, code: 'feed_unavailable', detail: 'the stream cannot be opened' }
 
-/** @throws AppError what the object refuses with: a {@link Refusal} as JSON */
+/** @throws AppError what the object refuses with: a {@link Refusal} as JSON. Some codes are of the stream alone. */
 async function answerOf(response: Response): Promise<Response> {
   if (response.status < 400) return response
   const parsed = refusal.safeParse(await response.json().catch(() => undefined))
-  const unknown: Refusal = { ok: false, code: 'feed_unavailable', detail: 'the stream cannot be opened' }
-  throw refusalError(parsed.success ? { ok: false, ...parsed.data } : unknown)
+  if (!parsed.success) throw refusalError(UNAVAILABLE)
+  const own = errorCodes.find((known) => known === parsed.data.code)
+  const code = own ?? (response.status < 500 ? 'invalid_request' : 'feed_unavailable')
+  throw refusalError({ ok: false, ...parsed.data, code })
 }

@@ -181,5 +181,5 @@ ORDER BY minute, epoch, part, slice`
 }
 
 const OVERLAPPING = 'instrument_id = ?1 AND from_time < ?3 AND to_time > ?2 ORDER BY from_time LIMIT ?4'
-const GAPS = `SELECT from_time AS "from", to_time AS "to", reason FROM trade_gaps WHERE ${OVERLAPPING}`
+const GAPS = `SELECT from_time AS [from], to_time AS [to], reason FROM trade_gaps WHERE ${OVERLAPPING}`
 const SPANS = `SELECT from_time AS start, to_time AS end FROM trade_spans WHERE ${OVERLAPPING}`

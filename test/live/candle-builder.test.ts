@@ -56,9 +56,10 @@ describe('CandleBuilder', () => {
     builder.add(at(2 * MINUTE + 10, '200'))
     builder.add(at(MINUTE + 20, '101'))
     builder.add(at(MINUTE + 15, '103'))
+    builder.add(at(MINUTE + 5, '102'))
     builder.advance(2 * MINUTE)
     const [candle] = builder.advance(2 * MINUTE + SETTLE).candles
-    expect(candle).toMatchObject({ open: '100', high: '103', close: '101', tradeCount: 3 })
+    expect(candle).toMatchObject({ open: '102', high: '103', close: '101', tradeCount: 4 })
     builder.add(at(MINUTE + 30, '90'))
     expect(builder.open()).toMatchObject({ openTime: 2 * MINUTE, tradeCount: 1, low: '200' })
     expect(builder.advance(2 * MINUTE + SETTLE + 1)).toEqual({
@@ -102,6 +103,14 @@ describe('CandleBuilder', () => {
     expect(builder.open()).toEqual({ ...candleOf(MINUTE, trades), closed: false })
     builder.seed(MINUTE, candleOf(MINUTE, trades.slice(0, 2)))
     expect(builder.advance(2 * MINUTE + SETTLE)).toEqual({ candles: [candleOf(MINUTE, trades)], unsure: [] })
+  })
+
+  it('does not begin while no trade can be vouched for', () => {
+    const builder = new CandleBuilder('1m', SETTLE)
+    expect(builder.advance(Number.NEGATIVE_INFINITY)).toEqual({ candles: [], unsure: [] })
+    builder.add(at(MINUTE, '5'))
+    expect(builder.open()).toBe(null)
+    expect(builder.advance(2 * MINUTE + SETTLE)).toEqual({ candles: [], unsure: [{ start: MINUTE, end: 2 * MINUTE }] })
   })
 
   it('knows no more than what it is vouched for with', () => {

@@ -131,9 +131,12 @@ describe('a hole among ids that count up', () => {
 describe('before the first trade', () => {
   it('an outage is told with it', () => {
     const line = new TradeLine({ recovery: 'byId' })
+    expect(line.completeThrough).toBe(Number.NEGATIVE_INFINITY)
     line.subscribed(OLD, 1_000)
+    expect(line.completeThrough).toBe(Number.POSITIVE_INFINITY)
     line.lost(OLD, 5_000)
     line.subscribed(NEW, 6_000)
+    expect(line.completeThrough).toBe(Number.NEGATIVE_INFINITY)
     const first = line.receive(trade(70, 7_000), NEW, 7_000)
     expect([idsOf(first), first.gap]).toEqual([[70], { afterId: null, beforeId: '70', from: 5_000, to: 7_000 }])
   })
@@ -215,6 +218,14 @@ it('tells every doubt where nothing can be asked for', () => {
   expect([idsOf(next), next.hole, next.gap]).toEqual([[4], null, { afterId: '3', beforeId: '4', from: 300, to: 400 }])
 })
 
+it('keeps a doubt until a newer trade shows what came of it', () => {
+  const line = lineUpTo(3, null)
+  line.suspect(0)
+  const late = line.receive(trade('2b', 250), OLD, 0)
+  expect([late.trades.length, late.gap]).toEqual([1, null])
+  expect(line.receive(trade(5), OLD, 0).gap).toMatchObject({ afterId: '3', beforeId: '5' })
+})
+
 describe('while a socket is rotated', () => {
   it.each(['byId', 'recentOnly'] as const)('the old one rules until both overlap (%s)', (recovery) => {
     const line = lineUpTo(3, recovery)
@@ -228,6 +239,14 @@ describe('while a socket is rotated', () => {
     line.lost(OLD, 0)
     expect(line.completeThrough).toBe(Number.POSITIVE_INFINITY)
     expect(idsOf(line.receive(trade(8), NEW, 0))).toEqual([8])
+  })
+
+  it('a duplicate on the new one is no overlap', () => {
+    const line = lineUpTo(3, 'recentOnly')
+    line.receive(trade(5), NEW, 0)
+    expect(idsOf(line.receive(trade(3), NEW, 0))).toEqual([])
+    expect(idsOf(line.receive(trade(4), OLD, 0))).toEqual([4])
+    expect(idsOf(line.receive(trade(5), OLD, 0))).toEqual([5])
   })
 
   it('the old one that ends before is a hole like any other', () => {

@@ -71,7 +71,7 @@ describe('GET /v1/stream/{exchange}', () => {
   })
 
   it('says which topic cannot be had', async () => {
-    const refusal = { code: 'invalid_request', detail: 'topic: unknown channel' }
+    const refusal = { ok: false, code: 'unknown_channel', detail: 'channel must be one of trades' }
     const { object } = objectWith(() => Response.json(refusal, { status: 400 }))
     const { response } = await askWith('/v1/stream/okx?topic=x', { feed: object }, { headers: EVENTS })
     expect(await problem(response)).toMatchObject({ status: 400, code: 'invalid_request', detail: refusal.detail })

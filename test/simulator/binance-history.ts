@@ -145,7 +145,7 @@ export const depth = (call: Call): Reply => {
   const until = state.until(instrument)
   const updateId = updateIdAt(kind, until)
   const sequence = bookSequenceOf(updateId)
-  const book = readSnapshot(state, target, instrument, sequence, Math.min(limit, 5000))
+  const book = readSnapshot(state, target, instrument, sequence, limit)
   const levels = (side: typeof book.bids) =>
     side.map(({ price, size }) => [priceText(instrument, price), sizeText(instrument, size)])
   const times = kind === 'perpetual' ? { E: until, T: book.time } : {}

@@ -42,7 +42,7 @@ const deepTopic = (book: BookSubject): StreamTopic =>
     },
   )
 
-/** Sent when one of the two changes, whole: `u` then jumps. */
+/** Both best prices whenever one of them changes, so that `u` jumps, and again while none does. */
 const bestTopic = (subject: BybitSubject): StreamTopic => {
   const { state, instrument } = subject
   const book: BookSubject = { ...subject, depth: 1 }

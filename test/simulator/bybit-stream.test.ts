@@ -283,6 +283,17 @@ describe('order books', () => {
     expect(repeated.length).toBeLessThan(books.length)
   })
 
+  it('are old or wrong where a fault says so, streamed and over REST', async () => {
+    await control(rest, { fault: { type: 'wrong-snapshot', how: 'old', on: 'stream', times: 1 } })
+    await subscribe('spot', 'orderbook.50.BTCUSDT')
+    expect(booksOf('orderbook.50.BTCUSDT')[0]?.u).toBe(bookSequenceAt(START) - 30)
+    await control(rest, { fault: { type: 'wrong-snapshot', times: 1 } })
+    const read = () => get(`${rest}/v5/market/orderbook?category=spot&symbol=BTCUSDT&limit=3`)
+    const [wrong, right] = [await read(), await read()]
+    expect(wrong.text).not.toBe(right.text)
+    expect((await read()).text).toBe(right.text)
+  })
+
   it('begin anew with u = 1 after a restart, all depths and REST alike', async () => {
     const topics = ['orderbook.50.BTCUSDT', 'orderbook.200.BTCUSDT']
     await subscribe('linear', ...topics, 'orderbook.1.BTCUSDT')

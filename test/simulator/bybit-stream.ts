@@ -13,6 +13,7 @@ import { BOOK_DEPTHS, bookTopic } from './bybit-stream-books.ts'
 import { type BybitSubject, klineTopic, liquidationTopic, tickerTopic, tradeTopic } from './bybit-stream-topics.ts'
 import type { Kind } from './catalogue.ts'
 import type { ExchangeState } from './exchange-state.ts'
+import type { CandleInterval } from './intervals.ts'
 import type { StreamChannel } from './protocol.ts'
 import type { StreamEndpoint, StreamSession, StreamSocket, StreamTopic } from './ws/protocol.ts'
 
@@ -129,7 +130,7 @@ const notFound = (name: string): string => `error:handler not found,topic:${name
 const topicNamed = (state: ExchangeState, { name: category, kind }: Category, key: string): StreamTopic | string => {
   const parts = key.split('.')
   const symbol = parts.at(-1) ?? ''
-  const found = KINDS[parts.length === 2 ? (parts[0] ?? '') : parts.slice(0, -1).join('.')]
+  const found = KINDS[parts.slice(0, -1).join('.')]
   if (!found || (found.isOfLinear && category === 'spot')) return notFound(key)
   const instrument = state.listings.find(kind, symbol, state.now())
   if (!instrument || state.listings.isDelisted(instrument, state.now())) {
@@ -147,31 +148,24 @@ interface TopicKind {
   readonly topic: (subject: BybitSubject) => StreamTopic
 }
 
+const bookKind = (depth: number): TopicKind => ({
+  channel: depth === 1 ? 'bbo' : 'book',
+  topic: (subject) => bookTopic(subject, depth),
+})
+
+const klineKind = (name: string, interval: CandleInterval): TopicKind => ({
+  channel: 'candles',
+  interval: interval.name,
+  topic: (subject) => klineTopic(subject, name, interval),
+})
+
 /** By what stands before the symbol: `kline.1`. */
 const KINDS: Readonly<Record<string, TopicKind | undefined>> = {
   publicTrade: { channel: 'trades', topic: tradeTopic },
   tickers: { channel: 'ticker', topic: tickerTopic },
   allLiquidation: { channel: 'liquidations', isOfLinear: true, topic: liquidationTopic },
+  ...Object.fromEntries(BOOK_DEPTHS.map((depth) => [`orderbook.${depth}`, bookKind(depth)])),
   ...Object.fromEntries(
-    BOOK_DEPTHS.map((depth): [string, TopicKind] => [
-      `orderbook.${depth}`,
-      { channel: depth === 1 ? 'bbo' : 'book', topic: (subject) => bookTopic(subject, depth) },
-    ]),
-  ),
-  ...Object.fromEntries(
-    Object.entries(BYBIT_INTERVALS).flatMap(([name, interval]): [string, TopicKind][] =>
-      interval
-        ? [
-            [
-              `kline.${name}`,
-              {
-                channel: 'candles',
-                interval: interval.name,
-                topic: (subject) => klineTopic(subject, name, interval),
-              },
-            ],
-          ]
-        : [],
-    ),
+    Object.entries(BYBIT_INTERVALS).map(([name, interval]) => [`kline.${name}`, interval && klineKind(name, interval)]),
   ),
 }

@@ -4,12 +4,12 @@
  */
 
 import type { Instrument } from './catalogue.ts'
-import { currencyRecords, FULL_DEPTH, iso, price, productRecord, size } from './coinbase.ts'
+import { currencyRecords, iso, price, productRecord, size } from './coinbase.ts'
 import { decimalText } from './decimal-text.ts'
 import type { ExchangeState } from './exchange-state.ts'
 import { readSnapshot, readUpdate } from './fault-reply.ts'
 import { HIGH, LOW, OPEN, VOLUME } from './market.ts'
-import { bookSequenceAt, type Level } from './order-book.ts'
+import { BOOK_DEPTH, bookSequenceAt, type Level } from './order-book.ts'
 import type { StreamChannel } from './protocol.ts'
 import { uuidOf } from './random.ts'
 import { readSummary } from './summary.ts'
@@ -115,13 +115,13 @@ const levels = ({ priceScale, sizeScale }: Instrument, side: readonly Level[]): 
 const level2Topic = (subject: Subject): StreamTopic => {
   const { state, instrument, target } = subject
   const first = (at: number): string[] => {
-    const book = readSnapshot(state, target, instrument, bookSequenceAt(at), FULL_DEPTH)
+    const book = readSnapshot(state, target, instrument, bookSequenceAt(at), BOOK_DEPTH)
     const [asks, bids] = [levels(instrument, book.asks), levels(instrument, book.bids)]
     const product_id = instrument.exchangeSymbol
     return [JSON.stringify({ type: 'snapshot', product_id, asks, bids, time: iso(book.time) })]
   }
   return topicOfSeconds({ ...subject, first }, (time) => {
-    const { bids, asks } = readUpdate(state, target, instrument, bookSequenceAt(time), FULL_DEPTH)
+    const { bids, asks } = readUpdate(state, target, instrument, bookSequenceAt(time), BOOK_DEPTH)
     const changes = [
       ...levels(instrument, bids).map((level) => ['buy', ...level]),
       ...levels(instrument, asks).map((level) => ['sell', ...level]),

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { z } from 'zod'
 import { control, get, NOW, startTestExchanges, type TestExchanges } from './client.ts'
+import { BOOK_DEPTH } from './order-book.ts'
 import { levelsSchema, readTrueBook, TestBook } from './stream-book.ts'
 import { openStream, type TestStream } from './ws/client.ts'
 
@@ -108,7 +109,7 @@ describe('what is streamed', () => {
     await pass(stream, 30_400)
     const snapshot = snapshotFrame.parse(ofType(stream, 'snapshot')[0])
     const book = new TestBook(snapshot.bids, snapshot.asks)
-    expect(book.top(5000)).toEqual(await readTrueBook(url, 'BTC-USD', 'spot', `time=${NOW}`, 5000))
+    expect(book.top(BOOK_DEPTH)).toEqual(await readTrueBook(url, 'BTC-USD', 'spot', `time=${NOW}`, BOOK_DEPTH))
     const updates = ofType(stream, 'l2update').map((frame) => updateFrame.parse(frame))
     expect(updates).toHaveLength(30)
     for (const { time, changes } of updates) {

@@ -34,8 +34,6 @@ import type { Trade } from './trade-tape.ts'
 const REQUESTS_PER_SECOND = 10
 const BURST = 15
 const MAX_CANDLES = 300
-/** The aggregated book holds all orders. */
-export const FULL_DEPTH = BOOK_DEPTH
 
 const INTERVAL_OF_GRANULARITY: Readonly<Record<string, CandleInterval | undefined>> = {
   '60': INTERVALS['1m'],
@@ -184,7 +182,7 @@ const book = (call: Call): Reply => {
   if (level !== '1' && level !== '2') throw refusal(400, 'Invalid level')
   const instrument = instrumentOf(call)
   const sequence = bookSequenceAt(call.state.until(instrument))
-  const depth = level === '1' ? 1 : FULL_DEPTH
+  const depth = level === '1' ? 1 : BOOK_DEPTH
   const { bids, asks, time } = readSnapshot(call.state, call.target, instrument, sequence, depth)
   const levels = (side: typeof bids) =>
     side.map((known) => [price(instrument, known.price), size(instrument, known.size), 1 + (known.size % 5)])

@@ -3,6 +3,7 @@
 import type { Instrument } from './catalogue.ts'
 import type { DayText } from './day-text.ts'
 import { WIDE } from './decimal-text.ts'
+import { LevelSizes } from './level-sizes.ts'
 import { LruCache } from './lru-cache.ts'
 import { MINUTE_MS, MINUTES_PER_DAY, TradeTape } from './trade-tape.ts'
 
@@ -48,6 +49,7 @@ export interface Revision {
 export class Market {
   readonly seed: number
   readonly #tapes = new Map<number, TradeTape>()
+  readonly #levelSizes = new Map<number, LevelSizes>()
   readonly #minutes = new LruCache<DayBlock>(CACHED_MINUTE_DAYS)
   readonly #hours = new LruCache<Float64Array>(CACHED_HOUR_DAYS)
   #revisions: Revision[] = []
@@ -62,6 +64,14 @@ export class Market {
     const tape = new TradeTape(this.seed, instrument)
     this.#tapes.set(instrument.index, tape)
     return tape
+  }
+
+  levelSizes(instrument: Instrument): LevelSizes {
+    const known = this.#levelSizes.get(instrument.index)
+    if (known) return known
+    const sizes = new LevelSizes(this.seed, instrument)
+    this.#levelSizes.set(instrument.index, sizes)
+    return sizes
   }
 
   /** Replaces the revised windows: minutes inside are served changed, longer candles stay the sums of their minutes. */

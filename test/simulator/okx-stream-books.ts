@@ -13,6 +13,8 @@ import { bookSequenceAt, type Level, type OrderBook, readBook } from './order-bo
 import { type BookSubject, bookNumber, currentBook, currentChanges, lastChange, topicOfBook } from './stream-books.ts'
 import type { StreamTopic } from './ws/protocol.ts'
 
+type Sides = Pick<OrderBook, 'asks' | 'bids'>
+
 const ALIVE_EVERY_SECONDS = 60
 
 /** Levels a side of `books`. */
@@ -26,39 +28,28 @@ const levels = (instrument: Instrument, side: readonly Level[]): string[][] =>
 export const bookTopic = (subject: OkxSubject): StreamTopic => {
   const { state, instrument, arg } = subject
   const book: BookSubject = { ...subject, depth: DEPTH }
-  const record = (
-    { asks, bids }: Pick<OrderBook, 'asks' | 'bids'>,
-    time: number,
-    seqId: number,
-    prevSeqId: number,
-  ) => ({
-    asks: levels(instrument, asks),
-    bids: levels(instrument, bids),
-    ts: String(time),
-    checksum: 0,
-    seqId,
-    prevSeqId,
-  })
-  const first = (): string => {
-    const snapshot = currentBook(book)
-    return push(
-      arg,
-      [record(snapshot, snapshot.time, bookNumber(state, instrument, snapshot.sequence), -1)],
-      'snapshot',
-    )
+  const numberOf = (sequence: number): number => bookNumber(state, instrument, sequence)
+  const pushBook = (action: 'snapshot' | 'update', sides: Sides, time: number, seqId: number, prevSeqId: number) => {
+    const [asks, bids] = [levels(instrument, sides.asks), levels(instrument, sides.bids)]
+    return push(arg, [{ asks, bids, ts: String(time), checksum: 0, seqId, prevSeqId }], action)
   }
-  return topicOfBook(book, first, () => {
-    const changes = currentChanges(book)
-    if (changes) {
-      const { sequence, time } = changes
-      const [seqId, prevSeqId] = [sequence, sequence - 1].map((known) => bookNumber(state, instrument, known))
-      return push(arg, [record(changes, time, seqId ?? 0, prevSeqId ?? 0)], 'update')
-    }
-    const last = bookSequenceAt(state.until(instrument))
-    if ((bookSequenceAt(state.now()) - last) % ALIVE_EVERY_SECONDS !== 0) return undefined
-    const number = bookNumber(state, instrument, last)
-    return push(arg, [record({ asks: [], bids: [] }, state.now(), number, number)], 'update')
-  })
+  return topicOfBook(
+    book,
+    () => {
+      const snapshot = currentBook(book)
+      return pushBook('snapshot', snapshot, snapshot.time, numberOf(snapshot.sequence), -1)
+    },
+    () => {
+      const changes = currentChanges(book)
+      if (changes) {
+        const { sequence, time } = changes
+        return pushBook('update', changes, time, numberOf(sequence), numberOf(sequence - 1))
+      }
+      const last = bookSequenceAt(state.until(instrument))
+      if ((bookSequenceAt(state.now()) - last) % ALIVE_EVERY_SECONDS !== 0) return undefined
+      return pushBook('update', { asks: [], bids: [] }, state.now(), numberOf(last), numberOf(last))
+    },
+  )
 }
 
 /** `bbo-tbt` (one level) and `books5`: the whole each time that it changes. */

@@ -337,4 +337,12 @@ describe('order books', () => {
     })
     expect(crossing).toHaveLength(1)
   })
+
+  it('are wrong over REST, too, where a fault says so', async () => {
+    await subscribe('public')
+    await control(rest, { fault: { type: 'wrong-snapshot', times: 1 } })
+    const path = 'market/books?instId=BTC-USDT&sz=3'
+    expect(await restRows(path)).not.toEqual(await restRows(path))
+    expect(await restRows(path)).toEqual(await restRows(path))
+  })
 })

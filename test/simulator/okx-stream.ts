@@ -6,6 +6,7 @@
 import { z } from 'zod'
 import type { Kind } from './catalogue.ts'
 import type { ExchangeState } from './exchange-state.ts'
+import type { CandleInterval } from './intervals.ts'
 import { INTERVAL_OF_BAR, kindOf } from './okx-endpoints.ts'
 import { bookTopic, topBookTopic } from './okx-stream-books.ts'
 import {
@@ -85,8 +86,8 @@ class OkxSession implements StreamSession {
 
   receive(text: string, now: number): void {
     this.#heardAt = now
-    const request = parse(text)
-    if (text === 'ping') this.#socket.reply('pong')
+    const request = text === 'ping' ? text : parse(text)
+    if (request === 'ping') this.#socket.reply('pong')
     else if (request) this.#handle(request, now)
     else this.#refuse(undefined, '60012', `Invalid request: ${text}`)
   }
@@ -148,6 +149,13 @@ interface OkxChannel {
   readonly topic: (subject: OkxSubject) => StreamTopic
 }
 
+const candleChannel = (interval: CandleInterval): OkxChannel => ({
+  endpoint: 'business',
+  channel: 'candles',
+  interval: interval.name,
+  topic: (subject) => candleTopic(subject, interval),
+})
+
 const CHANNELS: Readonly<Record<string, OkxChannel | undefined>> = {
   trades: { endpoint: 'public', channel: 'trades', topic: tradesTopic },
   tickers: { endpoint: 'public', channel: 'ticker', topic: tickerTopic },
@@ -160,11 +168,7 @@ const CHANNELS: Readonly<Record<string, OkxChannel | undefined>> = {
   'open-interest': { endpoint: 'public', channel: 'open-interest', kind: 'perpetual', topic: openInterestTopic },
   'trades-all': { endpoint: 'business', channel: 'trades', topic: allTradesTopic },
   ...Object.fromEntries(
-    Object.entries(INTERVAL_OF_BAR).flatMap(([bar, interval]): [string, OkxChannel][] => {
-      if (!interval) return []
-      const topic = (subject: OkxSubject) => candleTopic(subject, interval)
-      return [[`candle${bar}`, { endpoint: 'business', channel: 'candles', interval: interval.name, topic }]]
-    }),
+    Object.entries(INTERVAL_OF_BAR).map(([bar, interval]) => [`candle${bar}`, interval && candleChannel(interval)]),
   ),
 }
 

@@ -1,19 +1,14 @@
 /** The order book of an instrument, a pure function of the second, so that the same book can be asked for twice. */
 
 import type { Instrument } from './catalogue.ts'
+import { hasLevel, isResized } from './level-sizes.ts'
 import type { Market } from './market.ts'
-import { mix, seedOf } from './random.ts'
-import { LARGEST_TRADE } from './trade-tape.ts'
 
 /** A new book each simulated second, counted from 2015-01-01: the sequence number of the exchanges' books. */
 const BOOK_MS = 1000
 const ORIGIN_MS = Date.UTC(2015, 0, 1)
-/** A busy level changes its size every so many books, the others seldom; a real book mostly stays as it is, too. */
-const BUSY_RESIZED_EVERY = 8
-const RESIZED_EVERY = 512
-const BUSY_ONE_IN = 8
-/** Levels a side of the whole book: what leaves them is gone, as far as any stream tells. */
-export const BOOK_DEPTH = 5000
+/** Levels a side of the whole book: there is nothing beyond, and what leaves it is gone. */
+export const BOOK_DEPTH = 2000
 
 export interface Level {
   /** Ticks of 10^-priceScale. */
@@ -41,16 +36,16 @@ export type BookChanges = OrderBook
 export const bookTimeOf = (sequence: number): number => ORIGIN_MS + sequence * BOOK_MS
 
 /**
- * The book of a sequence number, `depth` levels a side (fewer bids where the price nears zero). Never crossed: bids lie
+ * The book of a sequence number, `depth` levels a side (at most {@link BOOK_DEPTH}, fewer bids where the price nears zero). Never crossed: bids lie
  * at or below the path, asks above.
  */
 export const readBook = (market: Market, instrument: Instrument, sequence: number, depth: number): OrderBook => {
   const time = bookTimeOf(sequence)
-  const sizes = new LevelSizes(market.seed, instrument)
+  const sizes = market.levelSizes(instrument)
   const middle = Math.floor(market.middle(instrument, time))
   const side = (from: number, direction: 1 | -1): Level[] => {
     const levels: Level[] = []
-    for (let price = from; levels.length < depth && price > 0; price += direction) {
+    for (let price = from; levels.length < Math.min(depth, BOOK_DEPTH) && price > 0; price += direction) {
       const hash = sizes.hash(price)
       if (hasLevel(hash)) levels.push({ price, size: sizes.size(price, hash, sequence) })
     }
@@ -67,7 +62,7 @@ export const readBookChanges = (
   depth: number,
 ): BookChanges => {
   const time = bookTimeOf(sequence)
-  const sizes = new LevelSizes(market.seed, instrument)
+  const sizes = market.levelSizes(instrument)
   const middleBefore = Math.floor(market.middle(instrument, bookTimeOf(sequence - 1)))
   const middle = Math.floor(market.middle(instrument, time))
   const side = (direction: 1 | -1): Level[] => {
@@ -88,34 +83,4 @@ export const readBookChanges = (
     return changes
   }
   return { sequence, time, bids: side(-1), asks: side(1) }
-}
-
-const hasLevel = (hash: number): boolean => hash % 4 !== 0
-const periodOf = (hash: number): number => ((hash >>> 4) % BUSY_ONE_IN === 0 ? BUSY_RESIZED_EVERY : RESIZED_EVERY)
-const isResized = (hash: number, sequence: number): boolean => {
-  const period = periodOf(hash)
-  return (sequence + ((hash >>> 8) % period)) % period === 0
-}
-
-/** The size at a price, a pure function of the sequence number. */
-class LevelSizes {
-  readonly #seed: number
-  readonly #typicalSize: number
-
-  constructor(seed: number, instrument: Instrument) {
-    this.#seed = seedOf(`${seed}:book:${instrument.exchange}:${instrument.kind}:${instrument.exchangeSymbol}`)
-    this.#typicalSize = (LARGEST_TRADE / instrument.typicalPrice) * 10 ** instrument.baseScale
-  }
-
-  /** Decides whether there is a level, and when it is resized. */
-  hash(price: number): number {
-    return mix(this.#seed, price)
-  }
-
-  size(price: number, hash: number, sequence: number): number {
-    const period = periodOf(hash)
-    const age = Math.floor((sequence + ((hash >>> 8) % period)) / period)
-    const share = mix(this.#seed + 1, price, age) / 4294967296
-    return 1 + Math.floor(share * share * this.#typicalSize)
-  }
 }

@@ -1,5 +1,6 @@
 /** One socket of a client: the exchange's session behind it, the faults of frames in front of it. */
 
+import type { Duplex } from 'node:stream'
 import type { WebSocket } from 'ws'
 import type { ExchangeState } from '../exchange-state.ts'
 import type { FaultType } from '../faults.ts'
@@ -10,6 +11,16 @@ import type { StreamEndpoint, StreamSession, StreamSocket, StreamTarget, StreamT
 const MAX_UNREAD_BYTES = 64_000_000
 /** The frame of the garbage fault: not JSON. */
 const GARBAGE = '{"e":"trade",\u0000<<< \u0007 garbage'
+
+/** A socket that has just been opened. */
+export interface Arrival {
+  readonly socket: WebSocket
+  /** What it runs over. */
+  readonly wire: Duplex
+  /** For faults of the socket as a whole. */
+  readonly target: StreamTarget
+  readonly client: string
+}
 
 interface Subscription {
   readonly topic: StreamTopic
@@ -27,6 +38,7 @@ export class StreamConnection implements StreamSocket {
   readonly #state: ExchangeState
   readonly #hub: StreamHub
   readonly #socket: WebSocket
+  readonly #wire: Duplex
   readonly #target: StreamTarget
   readonly #mark: number
   readonly #subscriptions = new Map<string, Subscription>()
@@ -35,17 +47,12 @@ export class StreamConnection implements StreamSocket {
   /** Half open: nothing is sent any more. */
   #isSilent = false
 
-  constructor(
-    hub: StreamHub,
-    state: ExchangeState,
-    endpoint: StreamEndpoint,
-    socket: WebSocket,
-    target: StreamTarget,
-    client: string,
-  ) {
+  constructor(hub: StreamHub, state: ExchangeState, endpoint: StreamEndpoint, arrival: Arrival) {
+    const { socket, wire, target, client } = arrival
     this.#hub = hub
     this.#state = state
     this.#socket = socket
+    this.#wire = wire
     this.#target = target
     this.#mark = state.faults.mark
     this.endpoint = endpoint
@@ -110,6 +117,15 @@ export class StreamConnection implements StreamSocket {
   terminate(): void {
     this.#socket.terminate()
     this.#hub.forget(this)
+  }
+
+  /** Keeps frames back, so that many go in one write, until `uncork`. */
+  cork(): void {
+    this.#wire.cork()
+  }
+
+  uncork(): void {
+    this.#wire.uncork()
   }
 
   /** A frame of a topic on its way to the client, through the faults that meet it. */

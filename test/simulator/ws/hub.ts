@@ -4,15 +4,16 @@
  * if nobody does.
  */
 
-import type { WebSocket } from 'ws'
 import type { ExchangeState } from '../exchange-state.ts'
 import { SlidingBudget } from '../rate-limits.ts'
-import { StreamConnection } from './connection.ts'
-import type { StreamEndpoint, StreamRequest, StreamTarget, StreamTopic } from './protocol.ts'
+import { type Arrival, StreamConnection } from './connection.ts'
+import type { StreamEndpoint, StreamRequest, StreamTopic } from './protocol.ts'
 import { SECOND_MS } from './topics.ts'
 
 /** Real ms between two looks at the clock: trades arrive at most so late. */
 const LOOK_EVERY_MS = 10
+/** Simulated ms that are worked out between two chances for requests, where the clock runs faster than they can be. */
+const LONGEST_STEP_MS = 30_000
 const NORMAL_CLOSURE_AT_MAXIMUM_AGE = 1001
 
 interface SharedTopic {
@@ -49,17 +50,12 @@ export class StreamHub {
   }
 
   /** Takes over a socket that has just been opened. */
-  accept(
-    endpoint: StreamEndpoint,
-    socket: WebSocket,
-    request: StreamRequest,
-    target: StreamTarget,
-    client: string,
-  ): void {
-    if (this.#connections.size === 0) this.#at = this.#present()
+  accept(endpoint: StreamEndpoint, arrival: Arrival, request: StreamRequest): void {
+    const { socket } = arrival
+    if (this.#connections.size === 0) this.#at = offSeconds(this.#state.clock.now())
     this.advance()
     this.#state.atMoment(this.#at, () => {
-      const connection = new StreamConnection(this, this.#state, endpoint, socket, target, client)
+      const connection = new StreamConnection(this, this.#state, endpoint, arrival)
       this.#connections.add(connection)
       socket.on('message', (data) => {
         if (!this.#connections.has(connection)) return
@@ -71,7 +67,7 @@ export class StreamHub {
       socket.on('error', () => socket.terminate())
       connection.begin(endpoint.open(connection, request))
     })
-    this.#timer ??= setInterval(() => this.advance(), LOOK_EVERY_MS)
+    this.#timer ??= setInterval(() => this.advance(LONGEST_STEP_MS), LOOK_EVERY_MS)
   }
 
   join(connection: StreamConnection, wanted: StreamTopic): StreamTopic {
@@ -115,10 +111,10 @@ export class StreamHub {
     for (const connection of [...this.#connections]) connection.terminate()
   }
 
-  /** Sends what has happened since the last time. */
-  advance(): void {
+  /** Sends what has happened since the last time. @param longestStepMs stop after so much simulated time */
+  advance(longestStepMs = Number.POSITIVE_INFINITY): void {
     const after = this.#at
-    const until = this.#present()
+    const until = offSeconds(Math.min(this.#state.clock.now(), after + longestStepMs))
     this.#at = until
     this.#state.atMoment(until, () => {
       this.#meetFaults(until)
@@ -131,19 +127,16 @@ export class StreamHub {
     })
   }
 
-  /** Now, but never a whole second: what happens at one has been sent then, so that a snapshot contains it. */
-  #present(): number {
-    const now = this.#state.clock.now()
-    return now % SECOND_MS === 0 ? now + 1 : now
-  }
-
   #sendDue(after: number, until: number): void {
     const due: { time: number; text: string; from: SharedTopic }[] = []
     for (const from of this.#topics.values()) {
       for (const { time, text } of from.topic.due(after, until)) due.push({ time, text, from })
     }
     due.sort((a, b) => a.time - b.time)
+    const listeners = new Set(due.flatMap(({ from }) => [...from.listeners]))
+    for (const listener of listeners) listener.cork()
     for (const { text, from } of due) for (const listener of from.listeners) listener.deliver(from.topic, text)
+    for (const listener of listeners) listener.uncork()
   }
 
   #meetFaults(now: number): void {
@@ -159,5 +152,8 @@ export class StreamHub {
     }
   }
 }
+
+/** Never a whole second: what happens at one has been sent then, so that a snapshot contains it. */
+const offSeconds = (now: number): number => (now % SECOND_MS === 0 ? now + 1 : now)
 
 const keyOf = (endpoint: StreamEndpoint, topicKey: string): string => `${endpoint.name} ${topicKey}`

@@ -46,7 +46,7 @@ export const serveStreams = (
     }
     handshakes.handleUpgrade(message, socket, head, (opened) => {
       const request = { path: decoded(path), query: new URLSearchParams(search) }
-      hub.accept(endpoint, opened, request, target, client)
+      hub.accept(endpoint, { socket: opened, wire: socket, target, client }, request)
     })
   })
 }

@@ -1,0 +1,119 @@
+import { childrenNamed } from './process-memory.ts'
+import { type RunningWorker, startBareWorker, startWorker } from '../harness/worker.ts'
+import { fileURLToPath } from 'node:url'
+import { z } from 'zod'
+import type { Report } from './report.ts'
+import { ASSETS } from './stream-market.ts'
+import { BenchProcess, cpuSeconds } from './stream-process.ts'
+
+const port = z.object({ port: z.int() })
+const sent = z.object({ startedAt: z.number(), elapsedMs: z.number() })
+
+/** The exchange that streams, a process of its own. */
+export class StreamExchange {
+  readonly #process: BenchProcess
+  readonly url: string
+  /** Frames that have been sent. */
+  sent = 0
+
+  private constructor(process: BenchProcess, url: string) {
+    this.#process = process
+    this.url = url
+  }
+
+  static async start(mix: 'full' | 'trades'): Promise<StreamExchange> {
+    const process = new BenchProcess('./stream-exchange.ts', [mix])
+    const answer = await process.ask(port, { ask: 'listen' })
+    return new StreamExchange(process, `http://127.0.0.1:${answer.port}`)
+  }
+
+  /** @param perSecond `null`: as many as are taken */
+  async send(frames: number, perSecond: number | null): Promise<z.infer<typeof sent>> {
+    this.sent += frames
+    return this.#process.ask(sent, { ask: 'send', frames, perSecond })
+  }
+
+  /** The books as they are now. */
+  async books<T>(schema: z.ZodType<T>, depth: number): Promise<T> {
+    return this.#process.ask(schema, { ask: 'books', depth })
+  }
+
+  get pid(): number {
+    return this.#process.pid
+  }
+
+  stop(): void {
+    this.#process.stop()
+  }
+}
+
+export interface MeasuredWorker extends RunningWorker {
+  /** Of workerd itself. */
+  readonly pid: number
+}
+
+/** The worker, with the instruments of the market already known. */
+export async function startFeedWorker(
+  exchange: StreamExchange,
+  vars: Readonly<Record<string, string>>,
+): Promise<MeasuredWorker> {
+  const worker = await measured(() =>
+    startWorker({
+      vars: {
+        EXCHANGE_HOSTS: JSON.stringify({ binance: { spot: exchange.url } }),
+        STREAM_HOSTS: JSON.stringify({ binance: { spot: exchange.url } }),
+        RATE_BUDGET_SHARE: '1',
+        ...vars,
+      },
+    }),
+  )
+  await worker.db
+    .prepare(
+      `INSERT INTO instruments (exchange, kind, symbol, exchange_symbol, base, quote, inverse, active, listed, valid_from)
+       SELECT 'binance', 'spot', value || '-USDT', value || 'USDT', value, 'USDT', 0, 1, 1, 0 FROM json_each(?1)`,
+    )
+    .bind(JSON.stringify(ASSETS))
+    .run()
+  return worker
+}
+
+/** The bare object beside which a feed is measured. */
+export function startEcho(): Promise<MeasuredWorker> {
+  const main = fileURLToPath(new URL('./stream-echo.ts', import.meta.url).href)
+  return measured(() => startBareWorker(main, { ECHO: 'Echo' }))
+}
+
+async function measured(start: () => Promise<RunningWorker>): Promise<MeasuredWorker> {
+  const before = childrenNamed('workerd')
+  const worker = await start()
+  const [pid] = childrenNamed('workerd').filter((child) => !before.includes(child))
+  if (pid === undefined) throw new Error('workerd has not started')
+  return { ...worker, pid }
+}
+
+export function socketUrl(worker: RunningWorker, path: string): string {
+  return new URL(path, worker.url.href).href.replace('http', 'ws')
+}
+
+/** Seconds of CPU time by process, for the time between two calls. */
+export class CpuTimes {
+  readonly #pids: Readonly<Record<string, number>>
+  readonly #before: Readonly<Record<string, number>>
+
+  constructor(pids: Readonly<Record<string, number>>) {
+    this.#pids = pids
+    this.#before = this.#read()
+  }
+
+  report(report: Report, name: string): void {
+    const now = this.#read()
+    for (const [process, seconds] of Object.entries(now)) {
+      const value = seconds - (this.#before[process] ?? 0)
+      report({ case: `${name} cpu ${process}`, value, unit: 's', against: null })
+    }
+  }
+
+  #read(): Record<string, number> {
+    return Object.fromEntries(Object.entries(this.#pids).map(([name, pid]) => [name, cpuSeconds(pid)]))
+  }
+}
