@@ -73,6 +73,12 @@ export class ClientSockets {
   }
 
   closed(socket: WebSocket): void {
+    try {
+      // The client waits for the answer to its close frame.
+      socket.close(1000, 'closed')
+    } catch {
+      // It is gone already.
+    }
     const client = this.#clients.get(socket)
     if (client === undefined) return
     this.#clients.delete(socket)

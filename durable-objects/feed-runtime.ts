@@ -244,12 +244,13 @@ export class FeedRuntime {
           await store.writeTrades(due.chunks, due.heard)
         })
       }
+      this.#recorder.stored()
       if (now - this.#prunedAt >= PRUNE_MS) {
         this.#prunedAt = now
         await this.#withStore((store) => store.pruneTrades(now - this.#options.tradeRetentionMs))
       }
     } catch (error) {
-      this.#recorder.putBack(due)
+      this.#recorder.putBack()
       this.#storeAfter = now + STORE_RETRY_MS
       this.#failed('what was heard could not be stored', error)
     } finally {

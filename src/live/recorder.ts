@@ -7,8 +7,8 @@ const MINUTE_MS = 60_000
 const MOST_TRADES_PER_CHUNK = 2_000
 /** Closed candles wait at most this long for others, so that they share a transaction. */
 const CANDLE_BATCH_MS = 5_000
-/** A minute's trades are complete this long after its end: recovered ones come late. */
-const CHUNK_SETTLE_MS = 5_000
+/** A minute's trades are complete this long after its end: those that wait for a hole to be filled come 10 s late. */
+const CHUNK_SETTLE_MS = 15_000
 /** What waits while the database does not answer. Beyond it the oldest is given up: candles are loaded again from
  *  their coverage, trades leave a gap that says so. */
 const MOST_WAITING_CANDLES = 20_000
@@ -50,8 +50,8 @@ export class Recorder {
   readonly #parts = new Map<string, number>()
   /** What was listened to and ended, or could not be stored. */
   #heard: TradeSpan[] = []
-  /** Chunks that were given up because the database took none for too long. */
-  lostChunks = 0
+  /** What is being written: neither in the database for certain, nor waiting. */
+  #writing: DueRecords | null = null
 
   constructor(epoch: string) {
     this.#epoch = epoch
@@ -82,7 +82,7 @@ export class Recorder {
     if (from !== undefined && now > from) this.#heard.push({ instrumentId, from, to: now })
   }
 
-  /** What is ripe; it is the caller's from then on, who gives it back with `putBack` where it could not be stored. */
+  /** What is ripe, to be written now: `stored` or `putBack` says what came of it. */
   takeDue(now: number, all = false): DueRecords {
     const settled = all ? now : Math.floor((now - CHUNK_SETTLE_MS) / MINUTE_MS) * MINUTE_MS
     for (const [instrumentId, chunk] of this.#open) if (chunk.minute < settled) this.#close(instrumentId, chunk)
@@ -96,26 +96,41 @@ export class Recorder {
     if (isRipe) this.#candles = []
     this.#closed = []
     this.#heard = []
+    this.#writing = due
     return due
   }
 
-  putBack({ candles, chunks, heard }: DueRecords): void {
+  stored(): void {
+    this.#writing = null
+  }
+
+  /** The database did not take it: it waits again. The oldest trades beyond the limit become gaps. */
+  putBack(): void {
+    if (this.#writing === null) return
+    const { candles, chunks, heard } = this.#writing
+    this.#writing = null
     this.#candles = [...candles, ...this.#candles].slice(-MOST_WAITING_CANDLES)
     const all = [...chunks, ...this.#closed]
-    this.lostChunks += Math.max(0, all.length - MOST_WAITING_CHUNKS)
-    this.#closed = all.slice(-MOST_WAITING_CHUNKS)
+    const excess = Math.max(0, all.length - MOST_WAITING_CHUNKS)
+    this.#closed = all.map((chunk, index) => (index < excess && chunk.trades.length > 0 ? withoutTrades(chunk) : chunk))
     this.#heard = [...heard, ...this.#heard]
   }
 
   /** What of an instrument is not in the database. */
   waiting(instrumentId: number, now: number): LiveTrades {
+    const ofInstrument = <T extends { readonly instrumentId: number }>(records: readonly T[]) =>
+      records.filter((record) => record.instrumentId === instrumentId)
     const open = this.#open.get(instrumentId)
-    const chunks = [...this.#closed.filter((chunk) => chunk.instrumentId === instrumentId), ...(open ? [open] : [])]
-    const from = this.#heardFrom.get(instrumentId)
+    const closed = ofInstrument([...(this.#writing?.chunks ?? []), ...this.#closed])
+    const chunks = [...closed, ...(open ? [open] : [])]
+    const spans = ofInstrument([...(this.#writing?.heard ?? []), ...this.#heard])
+    const since = this.#heardFrom.get(instrumentId)
+    const froms = [...spans.map(({ from }) => from), ...(since === undefined ? [] : [since])]
+    const to = since === undefined ? Math.max(...spans.map((span) => span.to)) : now
     return {
       trades: chunks.flatMap(({ trades }) => trades),
       gaps: chunks.flatMap(({ gaps }) => gaps),
-      heard: from === undefined ? null : { from, to: now },
+      heard: froms.length === 0 ? null : { from: Math.min(...froms), to },
     }
   }
 
@@ -150,4 +165,10 @@ export class Recorder {
     this.#open.delete(instrumentId)
     this.#closed.push({ instrumentId, minute, part, epoch: this.#epoch, trades, gaps })
   }
+}
+
+/** A chunk that was given up: that it is missing stays told. */
+function withoutTrades(chunk: TradeChunk): TradeChunk {
+  const { minute, gaps } = chunk
+  return { ...chunk, trades: [], gaps: [...gaps, { from: minute, to: minute + MINUTE_MS, reason: 'not_stored' }] }
 }

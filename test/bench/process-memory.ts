@@ -6,12 +6,18 @@ import { readdirSync, readFileSync } from 'node:fs'
  * @throws where there is none, or more than one
  */
 export function childNamed(name: string): number {
-  const children = readdirSync('/proc')
-    .filter((entry) => /^\d+$/.test(entry))
-    .filter((pid) => statusField(pid, 'Name') === name && statusField(pid, 'PPid') === String(process.pid))
+  const children = childrenNamed(name)
   const [pid] = children
   if (pid === undefined || children.length > 1) throw new Error(`${children.length} children are called ${name}`)
-  return Number(pid)
+  return pid
+}
+
+/** All children of this process that run a program of that name. */
+export function childrenNamed(name: string): number[] {
+  return readdirSync('/proc')
+    .filter((entry) => /^\d+$/.test(entry))
+    .filter((pid) => statusField(pid, 'Name') === name && statusField(pid, 'PPid') === String(process.pid))
+    .map(Number)
 }
 
 /** MB (2^20 bytes) of a process that are in memory now. */

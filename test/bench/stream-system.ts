@@ -1,7 +1,7 @@
-import { childrenNamed } from './process-memory.ts'
-import { type RunningWorker, startBareWorker, startWorker } from '../harness/worker.ts'
 import { fileURLToPath } from 'node:url'
 import { z } from 'zod'
+import { type RunningWorker, startBareWorker, startWorker } from '../harness/worker.ts'
+import { childrenNamed } from './process-memory.ts'
 import type { Report } from './report.ts'
 import { ASSETS } from './stream-market.ts'
 import { BenchProcess, cpuSeconds } from './stream-process.ts'
@@ -116,4 +116,18 @@ export class CpuTimes {
   #read(): Record<string, number> {
     return Object.fromEntries(Object.entries(this.#pids).map(([name, pid]) => [name, cpuSeconds(pid)]))
   }
+}
+
+const feedStatus = z.object({
+  stream: z.object({
+    resyncs: z.int(),
+    gaps: z.int(),
+    reconnects: z.int(),
+    invalidFrames: z.int(),
+  }),
+})
+
+export async function readFeedStatus({ url }: RunningWorker): Promise<z.infer<typeof feedStatus>['stream']> {
+  const response = await fetch(new URL('/v1/exchanges/binance/status', url.href))
+  return feedStatus.parse(await response.json()).stream
 }

@@ -1,21 +1,161 @@
 import { z } from 'zod'
 import type { Report } from './report.ts'
 import { median } from './statistics.ts'
-import { ASSETS } from './stream-market.ts'
+import { ASSETS, FULL_MIX } from './stream-market.ts'
 import { BenchProcess } from './stream-process.ts'
-import { CpuTimes, socketUrl, startEcho, startFeedWorker, StreamExchange } from './stream-system.ts'
+import {
+  CpuTimes,
+  type MeasuredWorker,
+  readFeedStatus,
+  StreamExchange,
+  socketUrl,
+  startEcho,
+  startFeedWorker,
+} from './stream-system.ts'
 
 /** The feed and the bare object take turns, the middle one of each counts: other work on the machine hits both. */
 const ROUNDS = 3
-/** For each turn, whole cycles of the market: some seconds. */
+/** Whole cycles of the market, for the count of trades in them to be known. */
 const FRAMES = 150_000
 const WARM_UP_FRAMES = 50_000
-/** Of 200 frames of an instrument in a cycle. */
-const TRADE_SHARE = 0.3
+const TRADE_SHARE = FULL_MIX.trades / (FULL_MIX.depth + FULL_MIX.trades + FULL_MIX.bbo)
 const VIEW_DEPTH = 20
+const DEEP = 200
 
-const received = z.object({ lastAt: z.number(), count: z.number() })
+const received = z.object({ lastAt: z.number(), count: z.int() })
 const side = z.array(z.tuple([z.string(), z.string()]))
-const book = z.object({ sequence: z.int(), bids: side, asks: side })
-const books = z.object({ books: z.array(book) })
-const report_ = books.extend({ faults: z.array(z.string()) })
+const books = z.array(z.object({ sequence: z.int(), bids: side, asks: side }))
+
+/**
+ * How many frames a second one feed takes in, from the first that the exchange sends to the last that its client gets,
+ * and a bare object that does nothing but parse and pass on.
+ *
+ * @throws where a book differs from the exchange's own, or anything was missed or started anew
+ */
+export async function measureUpstream(report: Report): Promise<void> {
+  const [feed, echo] = [await openFeed(), await openEcho()]
+  try {
+    const [ours, theirs]: [number[], number[]] = [[], []]
+    await feed.perSecond(WARM_UP_FRAMES)
+    await echo.perSecond(WARM_UP_FRAMES)
+    for (let round = 0; round < ROUNDS; round++) {
+      const cpu = feed.cpu()
+      ours.push(await feed.perSecond(FRAMES))
+      if (round === ROUNDS - 1) cpu.report(report, 'upstream')
+      const bareCpu = echo.cpu()
+      theirs.push(await echo.perSecond(FRAMES))
+      if (round === ROUNDS - 1) bareCpu.report(report, 'echo')
+    }
+    await checkFeed(feed)
+    const against = { name: 'echo', value: median(theirs) }
+    report({ case: 'upstream', value: median(ours), unit: 'frames/s', against })
+  } finally {
+    await feed.stop()
+    await echo.stop()
+  }
+}
+
+/** An exchange, what takes its stream in, and the client behind that. */
+interface Line {
+  readonly exchange: StreamExchange
+  readonly worker: MeasuredWorker
+  readonly client: BenchProcess
+  /** Sends so many frames and waits until the client has all that comes of them. */
+  perSecond(frames: number): Promise<number>
+  cpu(): CpuTimes
+  stop(): Promise<void>
+}
+
+async function openFeed(): Promise<Line> {
+  const exchange = await StreamExchange.start('full')
+  const args = ASSETS.flatMap((asset) => {
+    const of = { exchange: 'binance', symbol: `${asset}-USDT` }
+    return [
+      { channel: 'book', ...of, depth: VIEW_DEPTH },
+      { channel: 'trades', ...of },
+      { channel: 'bbo', ...of },
+    ]
+  })
+  return openLine(exchange, await startFeedWorker(exchange, {}), '/v1/stream/binance', args, TRADE_SHARE)
+}
+
+async function openEcho(): Promise<Line> {
+  const exchange = await StreamExchange.start('full')
+  return openLine(exchange, await startEcho(), `/?upstream=${exchange.url}/stream`, [], 1)
+}
+
+/** @param share how many messages for the client count of a frame */
+async function openLine(
+  exchange: StreamExchange,
+  worker: MeasuredWorker,
+  path: string,
+  args: readonly object[],
+  share: number,
+): Promise<Line> {
+  const client = new BenchProcess('./stream-follower.ts')
+  await client.ask(z.object({}), { ask: 'open', url: socketUrl(worker, path), args })
+  return {
+    exchange,
+    worker,
+    client,
+    perSecond: async (frames) => {
+      const { startedAt } = await exchange.send(frames, null)
+      const { lastAt } = await client.ask(received, { ask: 'await', count: Math.round(exchange.sent * share) })
+      return (frames / (lastAt - startedAt)) * 1_000
+    },
+    cpu: () => new CpuTimes({ exchange: exchange.pid, worker: worker.pid, client: client.pid }),
+    stop: async () => {
+      client.stop()
+      await worker.stop()
+      exchange.stop()
+    },
+  }
+}
+
+/** The books of the client and of the feed are the exchange's own, and nothing was ever wrong. */
+async function checkFeed({ exchange, worker, client }: Line): Promise<void> {
+  // A frame more than the last trade needs: best prices and changes of books behind it are on their way.
+  await new Promise((resolve) => setTimeout(resolve, 500))
+  const { books: truth } = await exchange.books(z.object({ books }), DEEP)
+  const shown = await client.ask(z.object({ books, faults: z.array(z.string()) }), { ask: 'report' })
+  if (shown.faults.length > 0) throw new Error(`the client was told ${shown.faults.slice(0, 3).join('; ')}`)
+  for (const [index, book] of truth.entries()) {
+    const asset = ASSETS[index]
+    expectEqual(`the client's ${asset}`, shown.books[index], topOf(book, VIEW_DEPTH))
+    const path = `/v1/order-books/binance/${asset}-USDT?depth=${DEEP}`
+    expectEqual(`the feed's ${asset}`, await readBook(new URL(path, worker.url.href)), topOf(book, DEEP))
+  }
+  const { resyncs, gaps, reconnects, invalidFrames } = await readFeedStatus(worker)
+  if (resyncs + gaps + reconnects + invalidFrames > 0) {
+    throw new Error(
+      `the feed counts ${resyncs} resyncs, ${gaps} gaps, ${reconnects} reconnects, ${invalidFrames} bad frames`,
+    )
+  }
+}
+
+type Book = z.infer<typeof books>[number]
+
+const answer = z.object({
+  data: z.object({
+    sequence: z.int(),
+    bids: z.array(z.tuple([z.string(), z.string()])),
+    asks: z.array(z.tuple([z.string(), z.string()])),
+  }),
+})
+
+async function readBook(url: URL): Promise<Book> {
+  const response = await fetch(url)
+  return answer.parse(await response.json()).data
+}
+
+/** In the spelling of the worker, which knows no needless zeros. */
+function topOf({ sequence, bids, asks }: Book, depth: number): Book {
+  const top = (levels: Book['bids']) =>
+    levels.slice(0, depth).map(([price, size]): [string, string] => [String(Number(price)), String(Number(size))])
+  return { sequence, bids: top(bids), asks: top(asks) }
+}
+
+function expectEqual(what: string, is: Book | undefined, should: Book): void {
+  if (JSON.stringify(is) === JSON.stringify(should)) return
+  throw new Error(`${what} is at ${is?.sequence}, the exchange's at ${should.sequence}, and they differ`)
+}

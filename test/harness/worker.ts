@@ -52,14 +52,19 @@ export async function startWorker({ port = 0, vars, onLog }: WorkerOptions): Pro
  * Serves a worker of one file, with nothing but an empty database of the same schema as `DB`, on the same runtime.
  *
  * @param main path of its module
+ * @param durableObjects the classes of its objects, by the names of their bindings
  */
-export async function startBareWorker(main: string): Promise<RunningWorker> {
+export async function startBareWorker(
+  main: string,
+  durableObjects: Readonly<Record<string, string>> = {},
+): Promise<RunningWorker> {
   const { compatibilityDate = '' } = unstable_getMiniflareWorkerOptions(join(ROOT, 'wrangler.toml')).workerOptions
   const outdir = await makeOutdir()
   const config = join(outdir, 'wrangler.json')
   await writeFile(config, JSON.stringify({ name: 'bare', main, compatibility_date: compatibilityDate }))
   await bundle(config, outdir)
-  return serve(outdir, `${basename(main, '.ts')}.js`, 0, { compatibilityDate, d1Databases: { DB: 'bare' } })
+  const bindings = { d1Databases: { DB: 'bare' }, durableObjects }
+  return serve(outdir, `${basename(main, '.ts')}.js`, 0, { compatibilityDate, ...bindings })
 }
 
 async function serve(outdir: string, scriptPath: string, port: number, workerOptions: object): Promise<RunningWorker> {

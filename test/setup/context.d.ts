@@ -4,6 +4,8 @@ declare module 'vitest' {
   interface ProvidedContext {
     /** As the setting `EXCHANGE_HOSTS`: the simulated exchanges. */
     exchangeHosts: Record<string, Record<string, string>>
+    /** As the setting `STREAM_HOSTS`; only for tests of live data. */
+    streamHosts: Record<string, Record<string, string>>
     /** As the setting `TIME_SCALE`. */
     timeScale: string
   }

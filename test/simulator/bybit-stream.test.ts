@@ -2,7 +2,8 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import { z } from 'zod'
 import { control, get, NOW, startTestExchanges, type TestExchanges } from './client.ts'
 import { isLiquidation } from './liquidations.ts'
-import { bookSequenceAt, readBook } from './order-book.ts'
+import { bookSequenceAt, type Level, readBook } from './order-book.ts'
+import { TestBook } from './stream-book.ts'
 import { type Frame, openStream, refusalOf, type TestStream } from './ws/client.ts'
 
 const SECOND = 1000
@@ -218,32 +219,18 @@ describe('order books', () => {
   })
   const booksOf = (topic: string) => pushes(topic).map(({ data, ...rest }) => ({ ...rest, ...book.parse(data) }))
 
-  /** The sides of the whole book after each push, as a client keeps them. */
-  const rebuild = (topic: string): { cts: number; sides: [price: number, size: number][][] }[] => {
-    const sides = [new Map<string, string>(), new Map<string, string>()] as const
-    return booksOf(topic).map(({ type, b, a, cts = 0 }) => {
-      for (const [index, levels] of [b, a].entries()) {
-        const side = sides[index === 0 ? 0 : 1]
-        if (type === 'snapshot') side.clear()
-        for (const [price, size] of levels) size === '0' ? side.delete(price) : side.set(price, size)
-      }
-      const sorted = sides.map((side, index) =>
-        [...side]
-          .map(([price, size]): [number, number] => [Number(price), Number(size)])
-          .sort(([x], [y]) => (index === 0 ? y - x : x - y)),
-      )
-      return { cts, sides: sorted }
-    })
-  }
-
+  /** The book after each push, as a client keeps it, is the true one of that time. */
   const expectTrue = (topic: string, category: Category, symbol: string, depth: number): void => {
     const { market, instrument } = instrumentOf(category, symbol)
-    for (const { cts, sides } of rebuild(topic)) {
-      const { bids, asks } = readBook(market, instrument, bookSequenceAt(cts), depth)
-      const truth = [bids, asks].map((side) =>
-        side.map(({ price, size }) => [price / 10 ** instrument.priceScale, size / 10 ** instrument.sizeScale]),
-      )
-      expect(sides).toEqual(truth)
+    const { priceScale, sizeScale } = instrument
+    const numbers = (side: readonly Level[]) =>
+      side.map(({ price, size }) => [price / 10 ** priceScale, size / 10 ** sizeScale])
+    let rebuilt = new TestBook([], [])
+    for (const { type, b, a, cts = 0 } of booksOf(topic)) {
+      if (type === 'snapshot') rebuilt = new TestBook(b, a)
+      else rebuilt.apply(b, a)
+      const truth = readBook(market, instrument, bookSequenceAt(cts), depth)
+      expect(rebuilt.top(depth + 1)).toEqual({ bids: numbers(truth.bids), asks: numbers(truth.asks) })
     }
   }
 

@@ -2,7 +2,8 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import { z } from 'zod'
 import { control, get, NOW, startTestExchanges, type TestExchanges } from './client.ts'
 import { isLiquidation } from './liquidations.ts'
-import { bookSequenceAt, readBook } from './order-book.ts'
+import { bookSequenceAt, type Level, readBook } from './order-book.ts'
+import { TestBook } from './stream-book.ts'
 import { type Frame, openStream, refusalOf, type TestStream } from './ws/client.ts'
 
 const SECOND = 1000
@@ -232,22 +233,20 @@ describe('records of an instrument', () => {
 })
 
 describe('order books', () => {
-  /** The sides of the whole book after each push, as a client keeps them. */
-  const rebuild = (): { ts: number; sides: [price: number, size: number][][] }[] => {
-    const sides = [new Map<string, string>(), new Map<string, string>()] as const
-    return booksOf('books').map(({ asks, bids, ts, prevSeqId }) => {
-      for (const [index, levels] of [bids, asks].entries()) {
-        const side = sides[index === 0 ? 0 : 1]
-        if (prevSeqId === -1) side.clear()
-        for (const [price, size] of levels) size === '0' ? side.delete(price) : side.set(price, size)
-      }
-      const sorted = sides.map((side, index) =>
-        [...side]
-          .map(([price, size]): [number, number] => [Number(price), Number(size)])
-          .sort(([a], [b]) => (index === 0 ? b - a : a - b)),
-      )
-      return { ts, sides: sorted }
-    })
+  /** The book after each push, as a client keeps it, is the true one of that time. */
+  const expectTrue = (instId: string): void => {
+    const { market, instrument } = instrumentOf(instId)
+    const pairs = (levels: z.infer<typeof level>[]) => levels.map(([price, size]): [string, string] => [price, size])
+    const { priceScale, sizeScale } = instrument
+    const numbers = (side: readonly Level[]) =>
+      side.map(({ price, size }) => [price / 10 ** priceScale, size / 10 ** sizeScale])
+    let rebuilt = new TestBook([], [])
+    for (const { asks, bids, ts, prevSeqId } of booksOf('books')) {
+      if (prevSeqId === -1) rebuilt = new TestBook(pairs(bids), pairs(asks))
+      else rebuilt.apply(pairs(bids), pairs(asks))
+      const truth = readBook(market, instrument, bookSequenceAt(ts), 400)
+      expect(rebuilt.top(401)).toEqual({ bids: numbers(truth.bids), asks: numbers(truth.asks) })
+    }
   }
 
   it.each(['BTC-USDT', 'XRP-USDT-SWAP'])(
@@ -255,17 +254,9 @@ describe('order books', () => {
     async (instId) => {
       await subscribe('public', { channel: 'books', instId })
       await advance(40 * SECOND)
-      const { market, instrument } = instrumentOf(instId)
-      const rebuilt = rebuild()
-      expect(rebuilt).toHaveLength(1 + 40)
-      for (const { ts, sides } of rebuilt) {
-        const { bids, asks } = readBook(market, instrument, bookSequenceAt(ts), 400)
-        const truth = [bids, asks].map((side) =>
-          side.map(({ price, size }) => [price / 10 ** instrument.priceScale, size / 10 ** instrument.sizeScale]),
-        )
-        expect(sides).toEqual(truth)
-      }
+      expectTrue(instId)
       const books = booksOf('books')
+      expect(books).toHaveLength(1 + 40)
       expect(books.map(({ prevSeqId }) => prevSeqId)).toEqual([-1, ...books.map(({ seqId }) => seqId).slice(0, -1)])
       expect(await restRows(`market/books?instId=${instId}&sz=1`)).toMatchObject([{ seqId: books.at(-1)?.seqId }])
     },
