@@ -87,7 +87,7 @@ export class ExchangeFeed extends DurableObject<Env> {
     const { runtime, clients } = await this.#open(new URL(request.url).pathname.split('/').at(-1) ?? '')
     const isInternal = request.headers.get('x-zvt-role') === 'relay'
     if (!isInternal && runtime.hub.size >= this.#app.config.feedClients) return Response.json(FULL, { status: 503 })
-    return clients.accept(request, isInternal)
+    return clients.sockets.open(request, isInternal)
   }
 
   /** The watchdog: that it came is enough, for the constructor has done the rest. */
@@ -99,11 +99,11 @@ export class ExchangeFeed extends DurableObject<Env> {
   }
 
   override webSocketMessage(socket: WebSocket, message: string | ArrayBuffer): void {
-    void this.#feed?.then(({ clients }) => clients.received(socket, message))
+    void this.#feed?.then(({ clients }) => clients.sockets.received(socket, message))
   }
 
   override webSocketClose(socket: WebSocket): void {
-    void this.#feed?.then(({ clients }) => clients.closed(socket))
+    void this.#feed?.then(({ clients }) => clients.sockets.closed(socket))
   }
 
   override webSocketError(socket: WebSocket): void {
@@ -156,10 +156,11 @@ export class ExchangeFeed extends DurableObject<Env> {
       openStore: async () => new FeedStore(db, await claimLease(db, exchange, ROLE), newId),
       tradeRetentionMs: config.tradeRetentionMs,
       onTick: () => clients.sweep(),
+      onFlush: () => clients.sockets.keep(),
       onSuperseded: () => void this.#resign(),
     })
     const clients = new FeedClients(this.ctx, exchange, runtime, await TopicIds.load<KnownTopic>(storage), clock)
-    clients.restore()
+    clients.sockets.restore()
     return { runtime, clients, now: () => clock.now() }
   }
 

@@ -2,9 +2,8 @@ import type { Clock } from '../src/domain/clock.ts'
 import { AppError } from '../src/domain/errors.ts'
 import type { StoredInstrument } from '../src/domain/series.ts'
 import { type ClientTopic, topicKey } from '../src/domain/topic.ts'
-import type { HubClient, SubscribeRequest } from '../src/live/client-hub.ts'
-import type { ClientSettings } from '../src/live/client-queue.ts'
-import { openEventStream, readEventTopics } from '../src/live/sse.ts'
+import type { SubscribeRequest } from '../src/live/client-hub.ts'
+import { ClientSockets } from './client-sockets.ts'
 import type { FeedRuntime } from './feed-runtime.ts'
 import type { TopicIds } from './topic-ids.ts'
 
@@ -18,21 +17,12 @@ export interface KnownTopic {
   readonly instrument: StoredInstrument | null
 }
 
-/** What stands with a hibernatable socket: 16 KB at most. */
-interface Attachment {
-  readonly isInternal: boolean
-  readonly settings: ClientSettings
-  readonly topics: readonly number[]
-}
-
 /** The clients of a feed: their sockets, and the topics that they ask for. */
 export class FeedClients {
-  readonly #ctx: DurableObjectState
-  readonly #exchange: string
+  readonly sockets: ClientSockets
   readonly #runtime: FeedRuntime
   readonly #ids: TopicIds<KnownTopic>
   readonly #clock: Clock
-  readonly #clients = new Map<WebSocket, HubClient>()
   readonly #names = new Map<string, { readonly instrument: StoredInstrument; readonly at: number }>()
   /** Topics that somebody had when it was last looked. */
   readonly #held = new Map<string, ClientTopic>()
@@ -44,60 +34,24 @@ export class FeedClients {
     ids: TopicIds<KnownTopic>,
     clock: Clock,
   ) {
-    this.#ctx = ctx
-    this.#exchange = exchange
     this.#runtime = runtime
     this.#ids = ids
     this.#clock = clock
-  }
-
-  /** Takes up the clients whose sockets outlived the instance before: they ask anew for what they had. */
-  restore(): void {
-    for (const socket of this.#ctx.getWebSockets()) {
-      const kept: Attachment | null = socket.deserializeAttachment()
-      if (kept === null) {
-        socket.close(1012, 'restarted')
-        continue
-      }
-      const client = this.#add(socket, kept.isInternal, kept.settings)
-      const known = kept.topics.flatMap((id) => this.#ids.valueOf(id) ?? [])
-      for (const { topic, instrument } of known) if (instrument !== null) this.#name(topic.symbol ?? '', instrument)
-      this.settle(
-        this.#runtime.hub.subscribe(
-          client,
-          known.map(({ topic }) => topic),
-        ),
-      )
-    }
-  }
-
-  /** A client comes: with an upgrade to a WebSocket, or for server-sent events. */
-  async accept(request: Request, isInternal: boolean): Promise<Response> {
-    if (request.headers.get('upgrade')?.toLowerCase() !== 'websocket') return this.#acceptEvents(request)
-    const { 0: theirs, 1: ours } = new WebSocketPair()
-    this.#ctx.acceptWebSocket(ours)
-    this.#keep(ours, this.#add(ours, isInternal))
-    this.#runtime.serve()
-    return new Response(null, { status: 101, webSocket: theirs })
-  }
-
-  received(socket: WebSocket, data: string | ArrayBuffer): void {
-    const client = this.#clients.get(socket)
-    if (client === undefined) return
-    this.settle(this.#runtime.hub.receive(client, data, this.#clock.now()))
-    this.#keep(socket, client)
-    this.#runtime.serve()
-  }
-
-  closed(socket: WebSocket): void {
-    const client = this.#clients.get(socket)
-    if (client === undefined) return
-    this.#clients.delete(socket)
-    this.#runtime.hub.remove(client)
+    this.sockets = new ClientSockets(ctx, {
+      hub: runtime.hub,
+      clock,
+      exchanges: [exchange],
+      pathExchange: exchange,
+      idOf: (key, topic) =>
+        ids.idOf(key, { topic, instrument: this.#names.get(topic.symbol ?? '')?.instrument ?? null }),
+      topicOf: (id) => this.#recall(id),
+      settle: (requests) => this.settle(requests),
+    })
   }
 
   settle(requests: readonly SubscribeRequest[]): void {
     for (const request of requests) void this.#settle(request)
+    this.#runtime.serve()
   }
 
   /** Lets go of topics that nobody has any more. */
@@ -128,19 +82,6 @@ export class FeedClients {
     return instrument
   }
 
-  async #acceptEvents(request: Request): Promise<Response> {
-    const wanted = readEventTopics(new URL(request.url), [this.#exchange], this.#exchange)
-    if (!wanted.ok) return Response.json(wanted, { status: 400 })
-    const owner = {
-      hub: this.#runtime.hub,
-      now: () => this.#clock.now(),
-      settle: (_client: HubClient, requests: readonly SubscribeRequest[]) => this.settle(requests),
-    }
-    const events = await openEventStream(owner, wanted.topics)
-    if ('ok' in events) return Response.json(events, { status: 400 })
-    return new Response(events, { headers: { 'Content-Type': 'text/event-stream', 'Cache-Control': 'no-store' } })
-  }
-
   async #settle(request: SubscribeRequest): Promise<void> {
     const { hub, session } = this.#runtime
     try {
@@ -149,14 +90,15 @@ export class FeedClients {
       if (instrument === undefined) {
         hub.refuse(request, 'unknown_instrument', `${topic.exchange} lists no ${topic.symbol}`)
       } else if (instrument === null) {
-        this.#accept(request, topic, null)
+        this.#accept(request, topic)
       } else if (!session.offers(topic, instrument)) {
         hub.refuse(request, 'unprocessable', `${topic.exchange} streams no ${topic.channel} of ${instrument.symbol}`)
       } else {
         const resolved = { ...topic, symbol: instrument.symbol }
+        this.#name(instrument.symbol, instrument)
         this.#runtime.take({ kind: 'demand', topic: resolved, instrument })
         this.#held.set(topicKey(resolved), resolved)
-        this.#accept(request, resolved, instrument)
+        this.#accept(request, resolved)
       }
     } catch (error) {
       const isOurs = error instanceof AppError
@@ -166,32 +108,17 @@ export class FeedClients {
     this.#runtime.serve()
   }
 
-  #accept(request: SubscribeRequest, topic: ClientTopic, instrument: StoredInstrument | null): void {
+  #accept(request: SubscribeRequest, topic: ClientTopic): void {
     const { hub, session } = this.#runtime
     const { seq, message } = session.state(topic, this.#clock.now())
-    if (!hub.accept(request, { topic, epoch: session.epoch, seq, state: message })) return
-    this.#ids.idOf(topicKey(topic), { topic, instrument })
-    for (const [socket, client] of this.#clients) if (client === request.client) this.#keep(socket, client)
+    hub.accept(request, { topic, epoch: session.epoch, seq, state: message })
   }
 
-  #add(socket: WebSocket, isInternal: boolean, settings?: ClientSettings): HubClient {
-    const adapter = {
-      send: (text: string) => socket.send(text),
-      close: (code: number, reason: string) => socket.close(code, reason),
-    }
-    const client = this.#runtime.hub.add(adapter, isInternal, this.#clock.now(), settings)
-    this.#clients.set(socket, client)
-    return client
-  }
-
-  #keep(socket: WebSocket, client: HubClient): void {
-    const { isInternal, settings, topics } = this.#runtime.hub.attachment(client)
-    const ids = topics.flatMap((key) => this.#ids.find(key) ?? [])
-    try {
-      socket.serializeAttachment({ isInternal, settings, topics: ids } satisfies Attachment)
-    } catch {
-      // The socket has gone: its end is about to be told.
-    }
+  /** A topic that an earlier instance knew: its instrument need not be looked up again. */
+  #recall(id: number): ClientTopic | undefined {
+    const known = this.#ids.valueOf(id)
+    if (known?.instrument != null) this.#name(known.instrument.symbol, known.instrument)
+    return known?.topic
   }
 
   #name(symbol: string, instrument: StoredInstrument): void {

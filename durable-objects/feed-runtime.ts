@@ -35,6 +35,8 @@ export interface RuntimeOptions {
   readonly tradeRetentionMs: number
   /** About once a second. */
   readonly onTick: () => void
+  /** Clients have been sent what was due. */
+  readonly onFlush: () => void
   /** Another object writes for this exchange now. */
   readonly onSuperseded: () => void
 }
@@ -110,6 +112,7 @@ export class FeedRuntime {
     if (this.hub.isDue(now)) {
       for (const effect of this.session.handle({ kind: 'flush' }, now)) this.#perform(effect, now)
       this.hub.flush(now)
+      this.#options.onFlush()
     }
     const { wakeAt } = this.hub
     if (wakeAt === Number.POSITIVE_INFINITY || (this.#flushTimer !== undefined && this.#flushTimer.at <= wakeAt)) return

@@ -58,7 +58,7 @@ function readPayload(payload: unknown, stream: string | null): StreamFrame {
   const record = needRecord(payload, 'data')
   if (record['e'] === 'serverShutdown') return { kind: 'ignored', reason: 'serverShutdown', closing: true }
   const event = readEvent(record, stream)
-  return typeof event === 'string' ? ignored(event) : data([event])
+  return typeof event === 'string' ? ignored(event) : data(stream, [event])
 }
 
 /** `!markPrice@arr` and its like: one payload an instrument. */
@@ -69,7 +69,7 @@ function readList(payloads: readonly unknown[], stream: string | null): StreamFr
     if (typeof event === 'string') return ignored(event)
     events.push(event)
   }
-  return data(events)
+  return data(stream, events)
 }
 
 /** What a payload says, or why it says nothing to this system. Best prices and partial books of spot name no event. */

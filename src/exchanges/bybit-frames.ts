@@ -52,27 +52,27 @@ function readFrame(value: unknown, kind: InstrumentKind): StreamFrame {
   const [channel, second = '', third = ''] = topic.split('.')
   switch (channel) {
     case 'orderbook':
-      return second === '1' ? readBbo(message) : readBook(message)
+      return second === '1' ? readBbo(message, topic) : readBook(message, topic)
     case 'publicTrade':
-      return readList(message, readTrade)
+      return readList(message, topic, readTrade)
     case 'tickers':
-      return readTicker(message, kind)
+      return readTicker(message, topic, kind)
     case 'kline':
-      return readCandles(message, second, third, kind)
+      return readCandles(message, topic, second, third, kind)
     case 'allLiquidation':
-      return readList(message, readLiquidation)
+      return readList(message, topic, readLiquidation)
     case 'liquidation':
-      return data([readOldLiquidation(needRecord(message['data'], 'data'))])
+      return data(topic, [readOldLiquidation(needRecord(message['data'], 'data'))])
     default:
       return ignored(shorten(topic))
   }
 }
 
-function readList(message: Cells, read: (record: Cells) => MarketEvent): StreamFrame {
+function readList(message: Cells, topic: string, read: (record: Cells) => MarketEvent): StreamFrame {
   const records = needList(message['data'], 'data')
   const events: MarketEvent[] = []
   for (const record of records) events.push(read(needRecord(record, 'data')))
-  return data(events)
+  return data(topic, events)
 }
 
 /**
@@ -97,12 +97,12 @@ function readTrade(record: Cells): TradeEvent {
  * one; after a restart of the service it is 1, in a snapshot. The `cts` beside it is the time of the matching engine,
  * `ts` that of the frame. https://bybit-exchange.github.io/docs/v5/websocket/public/orderbook
  */
-function readBook(message: Cells): StreamFrame {
+function readBook(message: Cells, topic: string): StreamFrame {
   const isSnapshot = readType(message) === 'snapshot'
   const book = needRecord(message['data'], 'data')
   const bids = needLevels(book['b'], 'b')
   const asks = needLevels(book['a'], 'a')
-  return data([
+  return data(topic, [
     {
       channel: 'book',
       exchangeSymbol: needText(book['s'], 's'),
@@ -121,12 +121,12 @@ function readBook(message: Cells): StreamFrame {
  * The book of depth 1. Today each frame is a snapshot, and the last is repeated after 3 s without a change; until 2025
  * there were updates, in which a side without levels is unchanged.
  */
-function readBbo(message: Cells): StreamFrame {
+function readBbo(message: Cells, topic: string): StreamFrame {
   const isSnapshot = readType(message) === 'snapshot'
   const book = needRecord(message['data'], 'data')
   const bid = bestOf(book['b'], 'b', isSnapshot)
   const ask = bestOf(book['a'], 'a', isSnapshot)
-  return data([
+  return data(topic, [
     {
       channel: 'bbo',
       exchangeSymbol: needText(book['s'], 's'),
@@ -158,7 +158,7 @@ function readType(message: Cells): 'snapshot' | 'delta' {
  * a delta. On spot only the prices and volumes of the day, and only snapshots.
  * https://bybit-exchange.github.io/docs/v5/websocket/public/ticker
  */
-function readTicker(message: Cells, kind: InstrumentKind): StreamFrame {
+function readTicker(message: Cells, topic: string, kind: InstrumentKind): StreamFrame {
   readType(message)
   const record = needRecord(message['data'], 'data')
   const exchangeSymbol = needText(record['symbol'], 'symbol')
@@ -175,7 +175,7 @@ function readTicker(message: Cells, kind: InstrumentKind): StreamFrame {
     const value = optionalAmount(record['openInterestValue'], 'openInterestValue')
     events.push({ channel: 'open-interest', ...base, openInterest, value })
   }
-  return data(events)
+  return data(topic, events)
 }
 
 type Mutable<T> = { -readonly [Key in keyof T]: T[Key] }
@@ -256,13 +256,20 @@ const intervalsBySpelling: ReadonlyMap<string, Interval> = new Map(
  * "low":"16608","volume":"2.081","turnover":"34666.4005","confirm":false,"timestamp":1672324988882}`
  * https://bybit-exchange.github.io/docs/v5/websocket/public/kline
  */
-function readCandles(message: Cells, spelling: string, symbol: string, kind: InstrumentKind): StreamFrame {
+function readCandles(
+  message: Cells,
+  topic: string,
+  spelling: string,
+  symbol: string,
+  kind: InstrumentKind,
+): StreamFrame {
   const interval = intervalsBySpelling.get(spelling)
   if (interval === undefined) return ignored(shorten(`kline.${spelling}`))
   const exchangeSymbol = needText(symbol, 'topic')
   const [volume, quoteVolume] = countsDollars(exchangeSymbol, kind) ? ['turnover', 'volume'] : ['volume', 'turnover']
   return readList(
     message,
+    topic,
     (record): CandleEvent => ({
       channel: 'candles',
       exchangeSymbol,

@@ -1,4 +1,4 @@
-import type { BboEvent, BookEvent, TickerEvent, TradeEvent } from '../domain/event.ts'
+import type { BboEvent, BookEvent, MarketEvent, TickerEvent, TradeEvent } from '../domain/event.ts'
 import type { BookLevel, Level } from '../domain/order-book.ts'
 import { malformed } from './decode.ts'
 import { bestFirst } from './decode-book.ts'
@@ -36,14 +36,14 @@ function readFrame(value: unknown): StreamFrame {
   const type = record['type']
   switch (type) {
     case 'l2update':
-      return data([readUpdate(record)])
+      return about('level2_batch', [readUpdate(record)])
     case 'snapshot':
-      return data([readSnapshot(record)])
+      return about('level2_batch', [readSnapshot(record)])
     case 'match':
     case 'last_match':
-      return data([readMatch(record)])
+      return about('matches', [readMatch(record)])
     case 'ticker':
-      return data(readTicker(record))
+      return about('ticker', readTicker(record))
     case 'heartbeat':
       return { kind: 'heartbeat', reply: null }
     case 'subscriptions':
@@ -53,6 +53,11 @@ function readFrame(value: unknown): StreamFrame {
     default:
       return ignored(`no channel of ours: ${shorten(needText(type, 'type'))}`)
   }
+}
+
+/** What a frame says of the product that its events name, under the name by which it was subscribed. */
+function about(channel: string, events: readonly [MarketEvent, ...MarketEvent[]]): StreamFrame {
+  return data(`${channel}:${events[0].exchangeSymbol}`, events)
 }
 
 /**

@@ -49,7 +49,11 @@ export const coinbaseStream = {
   streamsOf({ channel, instrument }: StreamTopic): readonly StreamName[] {
     const name = channels[channel]
     if (name === undefined) return []
-    return [name, 'heartbeat'].map((part) => ({ endpoint: ENDPOINT, name: `${part}:${instrument.exchangeSymbol}` }))
+    const product = instrument.exchangeSymbol
+    return [
+      { endpoint: ENDPOINT, name: `${name}:${product}` },
+      { endpoint: ENDPOINT, name: `heartbeat:${product}`, isSignOfLife: true },
+    ]
   },
 
   subscribe: (names, requestId) => requests('subscribe', names, requestId),

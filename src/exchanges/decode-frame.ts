@@ -59,8 +59,9 @@ function keepSource(_key: string, value: unknown, ...[context]: readonly unknown
   return new NumberText(String(context['source']))
 }
 
-export function data(events: readonly MarketEvent[]): StreamFrame {
-  return { kind: 'data', events }
+/** @param stream as in `StreamFrame` */
+export function data(stream: string | null, events: readonly MarketEvent[]): StreamFrame {
+  return { kind: 'data', stream, events }
 }
 
 export function ignored(reason: string): StreamFrame {

@@ -60,7 +60,7 @@ function readRequestId(message: Cells): number | null {
 }
 
 /** `trades-all:BTC-USDT`, `liquidation-orders:SWAP`: a channel and what it is about. */
-function streamName(arg: Cells): string {
+export function streamName(arg: Cells): string {
   const channel = needText(arg['channel'], 'arg.channel')
   const subject = textField(arg, 'instId') || textField(arg, 'instFamily') || textField(arg, 'instType')
   return subject === '' ? channel : `${channel}:${subject}`

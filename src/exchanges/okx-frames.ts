@@ -31,7 +31,7 @@ import {
   optionalDecimal,
   optionalTime,
 } from './decode-frame.ts'
-import { readOkxEvent } from './okx-events.ts'
+import { readOkxEvent, streamName } from './okx-events.ts'
 import { shorten } from './outcome.ts'
 import type { StreamFrame } from './stream.ts'
 
@@ -83,7 +83,7 @@ function readRecords(message: Cells, read: (record: Cells, events: MarketEvent[]
   const records = needList(message['data'], 'data')
   const events: MarketEvent[] = []
   for (const record of records) read(needRecord(record, 'data'), events)
-  return data(events)
+  return data(streamName(needRecord(message['arg'], 'arg')), events)
 }
 
 /**
@@ -232,6 +232,7 @@ function readCandles(message: Cells, arg: Cells, channel: string): StreamFrame {
   const [volume, quoteVolume] = isContract(exchangeSymbol) ? [6, 7] : [5, 6]
   const rows = needList(message['data'], 'data')
   return data(
+    streamName(arg),
     rows.map((cells): CandleEvent => {
       const row = needList(cells, 'data')
       return {

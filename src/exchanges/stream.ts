@@ -50,6 +50,8 @@ export interface StreamName {
   readonly endpoint: string
   /** `btcusdt@trade`, `trades-all:BTC-USDT`, `publicTrade.BTCUSDT`, `matches:BTC-USD`: unique within the endpoint. */
   readonly name: string
+  /** It only shows that the socket lives, every second or so: nothing about a topic comes by it. */
+  readonly isSignOfLife?: true
 }
 
 /** What can be asked of the stream of an exchange. */
@@ -90,7 +92,8 @@ export type BookRuleName = 'contiguous' | 'bridged' | 'linked' | 'counted' | 'co
 export type TradeRecovery = 'byId' | 'recentOnly'
 
 export type StreamFrame =
-  | { readonly kind: 'data'; readonly events: readonly MarketEvent[] }
+  /** `stream`: the one that brings them, as it was subscribed; `null` where the frame does not say. */
+  | { readonly kind: 'data'; readonly stream: string | null; readonly events: readonly MarketEvent[] }
   /** `reply`: what the exchange wants to hear back. */
   | { readonly kind: 'heartbeat'; readonly reply: string | null }
   /** Of one request, or of the streams that it names; a list of streams may also be all that are subscribed now. */

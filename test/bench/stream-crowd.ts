@@ -62,7 +62,7 @@ class Reader {
 function receive(socket: WebSocket, lastSeq: Float64Array, frame: Buffer): void {
   receivedAt = Date.now()
   for (let at = 1; at < frame.length; ) {
-    if (frame.compare(TRADE, 0, TRADE.length, at, at + TRADE.length) !== 0) {
+    if (!TRADE.equals(frame.subarray(at, at + TRADE.length))) {
       receivePlainly(socket, lastSeq, `[${frame.toString('utf8', at)}`)
       return
     }
@@ -135,7 +135,7 @@ async function openOne(url: string, assets: readonly string[]): Promise<void> {
   const socket = new WebSocket(url, { perMessageDeflate: false, skipUTF8Validation: true })
   const lastSeq = new Float64Array(ASSETS.length)
   socket.on('message', (data) => {
-    if (data instanceof Buffer) receive(socket, lastSeq, data)
+    if (Buffer.isBuffer(data)) receive(socket, lastSeq, data)
   })
   socket.on('close', (code, reason) => faults.push(`closed with ${code} ${reason}`))
   await new Promise((resolve, reject) => socket.once('open', resolve).once('error', reject))

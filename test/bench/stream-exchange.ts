@@ -21,6 +21,8 @@ const question = z.union([
   z.object({ ask: z.literal('books'), depth: z.int() }),
 ])
 
+const subscription = z.object({ id: z.int(), params: z.array(z.string()) })
+
 /** Frames of one write. */
 const BATCH = 200
 const PACE_MS = 4
@@ -45,8 +47,9 @@ server.on('upgrade', (request, socket, head) => {
   sockets.handleUpgrade(request, socket, head, (client) => {
     client.on('error', () => client.terminate())
     client.on('message', (text) => {
-      const { id } = z.object({ id: z.int() }).parse(JSON.parse(String(text)))
-      client.send(JSON.stringify({ result: null, id }))
+      const { id, params } = subscription.parse(JSON.parse(String(text)))
+      // The bare object asks for nothing by name, and counts all that comes.
+      if (params.length > 0) client.send(JSON.stringify({ result: null, id }))
       if (request.socket !== upstream) upstream = request.socket
       askedAt = performance.now()
     })

@@ -8,6 +8,8 @@ const question = z.union([
   z.object({ ask: z.literal('open'), url: z.url(), args: z.array(z.unknown()) }),
   /** Until so many trades, or messages of `echo`, have come since it was opened. */
   z.object({ ask: z.literal('await'), count: z.int() }),
+  /** Until every book has been seen. */
+  z.object({ ask: z.literal('await-books') }),
   z.object({ ask: z.literal('report') }),
 ])
 
@@ -74,6 +76,9 @@ function receive(socket: WebSocket, frame: string): void {
         break
       case 'ping':
         socket.send(JSON.stringify({ op: 'pong', id: one['id'] }))
+        break
+      // It gets less often what can be merged: nothing is missing by that.
+      case 'slow':
         break
       default:
         faults.push(JSON.stringify(one).slice(0, 200))
@@ -146,6 +151,9 @@ async function answer(asked: z.infer<typeof question>): Promise<object> {
     case 'await':
       await until(() => count >= asked.count)
       return { lastAt, count }
+    case 'await-books':
+      await until(() => [...books.values()].every(({ sequence }) => sequence > 0))
+      return {}
     case 'report':
       return report()
   }

@@ -4,9 +4,10 @@ import { startSimulator } from '../simulator/launch.ts'
 import type { DemoOptions } from './arguments.ts'
 import { commandsToTry } from './commands.ts'
 import { Display } from './display.ts'
+import { proveLive } from './live.ts'
 import { SERIES_COUNT, watchLoading } from './loading.ts'
 import { checkPort } from './port.ts'
-import { prove } from './proof.ts'
+import { type Proof, prove } from './proof.ts'
 import { Service } from './service.ts'
 import { listenForStop, type StopListener } from './signals.ts'
 
@@ -67,6 +68,9 @@ async function run(
     RATE_BUDGET_SHARE: '1',
     // It keeps answers for a real minute: an hour of this clock.
     EDGE_CACHE: 'off',
+    // Loading at this pace leaves too little of a small machine for them: they are started once it is done.
+    STREAMS: 'off',
+    STREAM_HOSTS: JSON.stringify(simulator.streamUrls),
     TIME_SCALE: `${scale}@${epoch}`,
   }
   const worker = await startWorker({ port, vars, onLog: (message) => logs.push(message) })
@@ -81,14 +85,21 @@ async function run(
     if (stop.signal.aborted) return 0
     throw new Error(`not complete after ${DEADLINE_MS / 1_000} s`)
   }
-  const { proven, failures } = await prove(service, series, simulator.urls)
-  for (const line of proven) display.say(`proven: ${line}`)
-  for (const line of failures) display.say(`FAILED: ${line}`)
+  const failures = report(display, await prove(service, series, simulator.urls))
+  display.say('listening to the live data of every exchange')
+  failures.push(...report(display, await proveLive(service, series, simulator.urls, giveUp)))
   if (!exit) {
     display.say(`\ntry:\n${commandsToTry(worker.url.port, series).join('\n')}\n\nCtrl-C ends it`)
     await untilAborted(stop.signal)
   }
   return failures.length === 0 ? 0 : 1
+}
+
+/** @returns the failures */
+function report(display: Display, { proven, failures }: Proof): string[] {
+  for (const line of proven) display.say(`proven: ${line}`)
+  for (const line of failures) display.say(`FAILED: ${line}`)
+  return [...failures]
 }
 
 /** Fires the cron as production does: each minute of the worker's clock. */

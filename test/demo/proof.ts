@@ -1,16 +1,11 @@
-import { z } from 'zod'
 import type { Interval } from '../../src/domain/interval.ts'
 import type { SimulatorUrls } from '../simulator/exchanges.ts'
 import { grouped } from './progress.ts'
 import type { Answered, DemoSeries, Service } from './service.ts'
+import { readTruth, trueCandles } from './truth.ts'
 
 /** Not recorded, so derived from one-minute candles: compared with the exchange's own. */
 const DERIVED = '15m' satisfies Interval
-
-const truth = z.object({
-  candles: z.array(z.array(z.union([z.number(), z.string(), z.null()]))),
-  empty: z.array(z.number()),
-})
 
 /** What was compared, in words, and what was found to differ. */
 export interface Proof {
@@ -22,7 +17,10 @@ export interface Proof {
 export async function prove(service: Service, series: readonly DemoSeries[], urls: SimulatorUrls): Promise<Proof> {
   const failures: string[] = []
   const compare = async (one: DemoSeries, interval: Interval): Promise<Answered> => {
-    const [answered, happened] = await Promise.all([service.readCandles(one, interval), readTruth(one, interval, urls)])
+    const [answered, happened] = await Promise.all([
+      service.readCandles(one, interval),
+      readHappened(one, interval, urls),
+    ])
     const name = `${one.exchange} ${one.symbol} ${interval}`
     if (!answered.complete) failures.push(`${name}: incomplete`)
     if (!isEqual(answered.candles, happened.candles)) failures.push(`${name}: candles differ from the exchange's`)
@@ -49,21 +47,13 @@ export async function prove(service: Service, series: readonly DemoSeries[], url
   return { proven: failures.length === 0 ? proven : [], failures }
 }
 
-async function readTruth(
-  series: DemoSeries,
+async function readHappened(
+  { exchange, exchangeSymbol, window }: DemoSeries,
   interval: Interval,
   urls: SimulatorUrls,
 ): Promise<Omit<Answered, 'complete'>> {
-  const { exchange, exchangeSymbol, window } = series
-  const base = Object.entries(urls).find(([name]) => name === exchange)?.[1]?.spot
-  const query = new URLSearchParams({
-    symbol: exchangeSymbol,
-    interval,
-    start: `${window.start}`,
-    end: `${window.end}`,
-  })
-  const response = await fetch(`${base}/_truth?${query}`)
-  const { candles, empty } = truth.parse(await response.json())
+  const query = { symbol: exchangeSymbol, interval, ...window }
+  const { candles, empty } = await readTruth(urls, exchange, '', query, trueCandles)
   return { candles: candles.map((row) => row.join()), empty }
 }
 

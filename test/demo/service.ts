@@ -8,6 +8,8 @@ import {
   slotsIn,
   type Window,
 } from '../../src/domain/interval.ts'
+import { StreamClient } from '../harness/stream-client.ts'
+import { ADMIN_TOKEN } from '../harness/worker.ts'
 
 /** What a fresh deployment records of each series before the present. */
 const PAST_MS = 3 * DAY
@@ -69,7 +71,7 @@ export interface Answered {
   readonly empty: readonly number[]
 }
 
-/** The running worker, asked as any client would: over its public HTTP API. */
+/** The running worker, asked as any client would: over its public API. */
 export class Service {
   readonly #url: URL
 
@@ -109,6 +111,25 @@ export class Service {
       ),
       empty: answer.coverage.empty.flatMap(([start, end]) => [...slotsIn({ start, end }, interval)]),
     }
+  }
+
+  async startFeed(exchange: string): Promise<void> {
+    const url = new URL(`/v1/streams/${exchange}/start`, this.#url)
+    const response = await fetch(url.href, { method: 'POST', headers: { Authorization: `Bearer ${ADMIN_TOKEN}` } })
+    if (!response.ok) throw new Error(`${url.href} answered ${response.status}: ${await response.text()}`)
+  }
+
+  /** @param exchange the one whose feed it is; without it a relay for all */
+  async openStream(exchange?: string): Promise<StreamClient> {
+    const url = new URL(exchange === undefined ? '/v1/stream' : `/v1/stream/${exchange}`, this.#url)
+    url.protocol = 'ws:'
+    const socket = new WebSocket(url.href)
+    const client = new StreamClient(socket, exchange)
+    await new Promise<void>((resolve, reject) => {
+      socket.addEventListener('open', () => resolve())
+      socket.addEventListener('error', () => reject(new Error(`${url.href} could not be opened`)))
+    })
+    return client
   }
 
   async #get<T>(path: string, query: Readonly<Record<string, string | number | boolean>>, schema: z.ZodType<T>) {

@@ -202,8 +202,9 @@ export class StreamClient {
     })
   }
 
+  /** Sends a command; nothing where the connection has ended. */
   say(command: object): void {
-    this.#socket.send(JSON.stringify(command))
+    if (this.closeCode === undefined) this.#socket.send(JSON.stringify(command))
   }
 
   /** Resolves with one answer an arg: `subscribed`, or `error` with a code. */

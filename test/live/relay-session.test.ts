@@ -188,6 +188,16 @@ describe('a relay', () => {
     expect(client.read().at(0)).toMatchObject({ type: 'error', code: 'feed_unavailable' })
   })
 
+  it('asks again for what a lost link has not answered', () => {
+    const session = new RelaySession(createHub(), ['okx'], () => 1, 1)
+    const ask = { exchange: 'okx', effect: { send: expect.stringContaining('"op":"subscribe"') } }
+    session.request(new TestClient(createHub()).say(command('subscribe', 'BTC-USDT')), 0)
+    expect(session.opened('okx', 0)).toEqual([ask])
+    session.closed('okx', 'the link was lost', 100)
+    expect(session.tick(600)).toEqual([{ exchange: 'okx', effect: 'connect' }])
+    expect(session.opened('okx', 700)).toEqual([ask])
+  })
+
   it('lets topics go that nobody wants any more, and then the link', () => {
     const world = new World()
     const client = new TestClient(world.hub)

@@ -80,6 +80,17 @@ describe('a client that answers', () => {
     expect(hub.size).toBe(0)
   })
 
+  it('has only read what came before the ping that it answers', () => {
+    const { hub, client, trades } = start()
+    send(hub, trades, 300_000, 100)
+    send(hub, trades, 0.6 * MEGABYTE, 200)
+    const [ping] = client.read().filter(({ type }) => type === 'ping')
+    client.say({ op: 'pong', id: ping?.id }, 300)
+    send(hub, trades, 0.5 * MEGABYTE, 400)
+    hub.flush(500)
+    expect(client.read().some(({ type }) => type === 'slow')).toBe(true)
+  })
+
   it('and catches up again gets every message again', () => {
     const { hub, client, trades, bbo } = start()
     send(hub, trades, 1.1 * MEGABYTE, 100)

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { z } from 'zod'
 import { AGGREGATES_BEHIND } from './binance-history.ts'
 import { control, get, NOW, rowsOf, startTestExchanges, type TestExchanges } from './client.ts'
-import { levelsSchema, readTrueBook, TestBook } from './stream-book.ts'
+import { levelsSchema, readTrueBook, TestBook } from './rebuilt-book.ts'
 import { openStream, refusalOf, type TestStream } from './ws/client.ts'
 
 let exchanges: TestExchanges

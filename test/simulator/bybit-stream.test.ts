@@ -3,7 +3,7 @@ import { z } from 'zod'
 import { control, get, NOW, startTestExchanges, type TestExchanges } from './client.ts'
 import { isLiquidation } from './liquidations.ts'
 import { bookSequenceAt, type Level, readBook } from './order-book.ts'
-import { TestBook } from './stream-book.ts'
+import { TestBook } from './rebuilt-book.ts'
 import { type Frame, openStream, refusalOf, type TestStream } from './ws/client.ts'
 
 const SECOND = 1000

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { z } from 'zod'
 import { control, get, NOW, startTestExchanges, type TestExchanges } from './client.ts'
 import { BOOK_DEPTH } from './order-book.ts'
-import { levelsSchema, readTrueBook, TestBook } from './stream-book.ts'
+import { levelsSchema, readTrueBook, TestBook } from './rebuilt-book.ts'
 import { openStream, type TestStream } from './ws/client.ts'
 
 let exchanges: TestExchanges

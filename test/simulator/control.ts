@@ -1,4 +1,4 @@
-/** `POST /_control`: faults in and out, listings, limits; `GET /_control`: what is in force and what was asked so far. */
+/** `POST /_control`: faults in and out, listings, limits; `GET /_control`: what is in force, what was asked so far, who listens. */
 
 import { z } from 'zod'
 import type { ExchangeState } from './exchange-state.ts'

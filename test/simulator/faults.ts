@@ -1,8 +1,7 @@
 /** What can go wrong on demand: the faults of `POST /_control` and which of them meets a request. */
 
 import { z } from 'zod'
-import { marketChannels } from '../../src/domain/event.ts'
-import type { Target } from './protocol.ts'
+import { STREAM_CHANNELS, type Target } from './protocol.ts'
 
 const time = z.int().nonnegative()
 
@@ -21,7 +20,7 @@ const scope = {
   forMs: z.number().positive().optional(),
 }
 /** For faults of frames: which topics, by our name. `control`: upgrades, acks, errors, pongs. */
-const streamScope = { ...scope, channel: z.enum([...marketChannels, 'control']).optional() }
+const streamScope = { ...scope, channel: z.enum(STREAM_CHANNELS).optional() }
 /** For faults that requests and streams have in common: requests, unless it says `stream`. */
 const eitherScope = { ...streamScope, on: z.enum(['rest', 'stream']).default('rest') }
 /** A window of open times, ms UTC, half-open. */

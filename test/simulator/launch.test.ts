@@ -25,6 +25,7 @@ describe('startSimulator', () => {
     expect(binance?.perpetual).not.toBe(binance?.spot)
     expect(okx?.perpetual).toBe(okx?.spot)
     expect(coinbase?.perpetual).toBeUndefined()
+    expect(simulator.streamUrls.coinbase).toEqual({ feed: coinbase?.spot })
     const { text } = await get(`${binance?.spot}/api/v3/time`)
     expect(Number(/\d+/.exec(text)?.[0])).toBeGreaterThanOrEqual(timeEpoch + 600_000)
     await simulator.stop()

@@ -1,9 +1,18 @@
 /** What the four exchanges have in common: a request, an answer, and how a refusal leaves a handler. */
 
-import type { MarketChannel } from '../../src/domain/event.ts'
-
-/** Ours. `control` is all of a stream that is no market data: upgrades, acks, errors, pongs. */
-export type StreamChannel = MarketChannel | 'control'
+/** Our names of what is streamed. `control` is all that is no market data: upgrades, acks, errors, pongs. */
+export const STREAM_CHANNELS = [
+  'trades',
+  'candles',
+  'ticker',
+  'bbo',
+  'book',
+  'funding',
+  'open-interest',
+  'liquidations',
+  'control',
+] as const
+export type StreamChannel = (typeof STREAM_CHANNELS)[number]
 
 export interface ExchangeRequest {
   readonly path: string

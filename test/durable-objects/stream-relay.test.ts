@@ -1,0 +1,129 @@
+import { runInDurableObject } from 'cloudflare:test'
+import { env, exports } from 'cloudflare:workers'
+import { afterEach, describe, expect, it } from 'vitest'
+import { StreamRelay } from '../../durable-objects/stream-relay.ts'
+import { deps, until } from '../faults/scenario.ts'
+
+interface Message {
+  readonly type: string
+  readonly [name: string]: unknown
+}
+
+const opened: WebSocket[] = []
+const status = { channel: 'status', exchange: 'okx' }
+const subscribe = { op: 'subscribe', id: 1, args: [status] }
+const relay = deps.relay('weur', 0)
+
+/** A client of a relay. */
+async function connect() {
+  const { webSocket } = await relay.fetch('https://relay/v1/stream', { headers: { Upgrade: 'websocket' } })
+  if (webSocket === null) throw new Error('no WebSocket')
+  const messages: Message[] = []
+  const closes: number[] = []
+  webSocket.addEventListener('message', ({ data }) => {
+    for (const message of JSON.parse(String(data))) if (message.type !== 'ping') messages.push(message)
+  })
+  webSocket.addEventListener('close', ({ code }) => {
+    closes.push(code)
+  })
+  webSocket.accept()
+  opened.push(webSocket)
+  return {
+    messages,
+    closes,
+    socket: webSocket,
+    say: (command: object | string) => webSocket.send(typeof command === 'string' ? command : JSON.stringify(command)),
+    /** Waits for so many messages of a type, and gives all of them. */
+    of: async (type: string, count = 1) => {
+      await until(`${count} ${type}`, async () => messages.filter((message) => message.type === type).length >= count)
+      return messages.filter((message) => message.type === type)
+    },
+  }
+}
+
+afterEach(() => {
+  for (const socket of opened.splice(0)) socket.close(1000, 'done')
+})
+
+describe('StreamRelay', () => {
+  it('hands on what the feed says, the state first', async () => {
+    const client = await connect()
+    client.say(subscribe)
+    expect(await client.of('subscribed')).toMatchObject([{ id: 1, ...status, epoch: expect.any(String), state: true }])
+    const [state] = await client.of('status')
+    expect(state).toMatchObject({ exchange: 'okx', data: { state: expect.any(String) } })
+    expect(state?.['seq']).toBe(state?.['prevSeq'])
+    client.say({ op: 'list', id: 2 })
+    expect(await client.of('subscriptions')).toMatchObject([{ id: 2, topics: [status] }])
+  })
+
+  it('hands on refusals of the feed, with what the client sent', async () => {
+    const client = await connect()
+    const arg = { channel: 'trades', exchange: 'okx', symbol: 'XXX-YYY' }
+    client.say({ op: 'subscribe', id: 'x', args: [arg] })
+    expect(await client.of('error')).toMatchObject([{ id: 'x', code: 'unknown_instrument', arg }])
+  })
+
+  it('takes up its clients after an eviction: they get each topic anew', async () => {
+    const client = await connect()
+    client.say({ op: 'configure', id: 0, conflateMs: 50 })
+    client.say(subscribe)
+    await client.of('status')
+    // An object with sockets of its own cannot be evicted here: another instance finds what the first has left.
+    await runInDurableObject(relay, async (_, state) => {
+      new StreamRelay(state, env)
+      await state.blockConcurrencyWhile(async () => undefined)
+    })
+    expect((await client.of('subscribed', 2))[1]).toMatchObject({ id: null, ...status, state: true })
+    expect(client.closes).toEqual([])
+  })
+
+  it('tells a gap where a link is lost, then starts its topics anew', async () => {
+    const client = await connect()
+    client.say(subscribe)
+    await client.of('subscribed')
+    await runInDurableObject(deps.feed('okx'), (_, state) => {
+      for (const link of state.getWebSockets()) link.close(1012, 'restart')
+    })
+    expect(await client.of('gap')).toMatchObject([{ ...status, seq: null, data: { reason: expect.any(String) } }])
+    await client.of('subscribed', 2)
+    const types = client.messages.map(({ type }) => type).filter((type) => type !== 'status')
+    expect(types).toEqual(['subscribed', 'gap', 'subscribed'])
+  })
+
+  it('ends a client that sends no commands, and answers one that closes', async () => {
+    const rude = await connect()
+    rude.say('hello')
+    expect(await rude.of('error')).toMatchObject([{ code: 'invalid_request' }])
+    await until('the close', async () => rude.closes.length > 0)
+    expect(rude.closes).toEqual([1008])
+    const polite = await connect()
+    polite.socket.close(1000, 'bye')
+    await until('the close', async () => polite.closes.length > 0)
+    expect(polite.closes).toEqual([1000])
+  })
+
+  it('streams events to those who cannot open a socket', async () => {
+    const url = 'https://zvt/v1/stream?topic=status:okx'
+    const response = await exports.default.fetch(url, { headers: { Accept: 'text/event-stream' } })
+    expect(response.headers.get('content-type')).toBe('text/event-stream')
+    const reader = response.body?.pipeThrough(new TextDecoderStream()).getReader()
+    let text = ''
+    while (reader !== undefined && !text.includes('"type":"status"')) text += (await reader.read()).value ?? ''
+    expect(text).toMatch(/^retry: 2000\n\ndata: \[\{"type":"subscribed"/)
+    await reader?.cancel()
+  })
+
+  it('refuses a stream of events whose topics are not to be had', async () => {
+    for (const [topic, status, code] of [
+      ['trades:okx', 400, 'invalid_request'],
+      ['trades:okx:XXX-YYY', 404, 'unknown_instrument'],
+    ] as const) {
+      const response = await exports.default.fetch(`https://zvt/v1/stream?topic=${topic}`, {
+        headers: { Accept: 'text/event-stream' },
+      })
+      expect(response.status).toBe(status)
+      expect(await response.json()).toMatchObject({ code })
+    }
+  })
+})

@@ -1,0 +1,236 @@
+import { env, exports } from 'cloudflare:workers'
+import { expect, inject } from 'vitest'
+import { z } from 'zod'
+import { control, deps, prepare, until } from '../faults/scenario.ts'
+import type { Levels } from '../harness/client-book.ts'
+import { type BookMoment, type StreamArg, StreamClient, type TopicLog } from '../harness/stream-client.ts'
+import { AGGREGATES_BEHIND } from '../simulator/binance-history.ts'
+
+export { control, deps, until }
+
+export const EXCHANGES = ['binance', 'okx', 'bybit', 'coinbase'] as const
+export type Exchange = (typeof EXCHANGES)[number]
+
+/** After a fault has ended, all must be well again within this, simulated. */
+const RECOVERY_MS = 30_000
+/** However fast the clock runs: what a busy machine needs by itself, real ms. */
+const PATIENCE_MS = 6_000
+
+export interface Market {
+  readonly exchange: Exchange
+  readonly symbol: string
+  readonly exchangeSymbol: string
+  readonly kind: 'spot' | 'perpetual'
+}
+
+const market = (exchange: Exchange, symbol: string, exchangeSymbol: string): Market => ({
+  ...{ exchange, symbol, exchangeSymbol },
+  kind: symbol.endsWith('-PERP') ? 'perpetual' : 'spot',
+})
+
+/** Two of each exchange: where it can be on two sockets, with two rules for their books. */
+export const MARKETS: Readonly<Record<Exchange, readonly [Market, Market]>> = {
+  binance: [market('binance', 'BTC-USDT', 'BTCUSDT'), market('binance', 'ETH-USDT-PERP', 'ETHUSDT')],
+  okx: [market('okx', 'BTC-USDT', 'BTC-USDT'), market('okx', 'ETH-USDT-PERP', 'ETH-USDT-SWAP')],
+  bybit: [market('bybit', 'BTC-USDT', 'BTCUSDT'), market('bybit', 'ETH-USDT-PERP', 'ETHUSDT')],
+  coinbase: [market('coinbase', 'BTC-USD', 'BTC-USD'), market('coinbase', 'ETH-USD', 'ETH-USD')],
+}
+
+/** Opens a stream as a client does, through the worker. */
+export async function open(exchange: Exchange): Promise<StreamClient> {
+  const response = await exports.default.fetch(`http://worker/v1/stream/${exchange}`, {
+    headers: { Upgrade: 'websocket' },
+  })
+  const { webSocket } = response
+  if (webSocket === null) throw new Error(`no stream of ${exchange}: ${response.status} ${await response.text()}`)
+  const client = new StreamClient(webSocket, exchange)
+  webSocket.accept()
+  return client
+}
+
+const depthOf = (index: number): number => (index === 0 ? 20 : 5)
+
+/** A client that stays connected: trades, candles and books of both markets. */
+export class Listener {
+  readonly exchange: Exchange
+  readonly client: StreamClient
+
+  private constructor(exchange: Exchange, client: StreamClient) {
+    this.exchange = exchange
+    this.client = client
+  }
+
+  /** Reads the lists of instruments, subscribes, and waits for the books. */
+  static async start(exchange: Exchange): Promise<Listener> {
+    await prepare(exchange)
+    const listener = new Listener(exchange, await open(exchange))
+    await listener.subscribe()
+    return listener
+  }
+
+  async subscribe(): Promise<void> {
+    const answers = await this.client.subscribe(...this.args())
+    expect(answers.map(({ type, code }) => code ?? type)).toEqual(this.args().map(() => 'subscribed'))
+    await this.client.until(() => this.markets.every((each) => this.book(each).messages.length > 0))
+  }
+
+  get markets(): readonly [Market, Market] {
+    return MARKETS[this.exchange]
+  }
+
+  trades({ symbol }: Market): TopicLog {
+    return this.client.topic({ channel: 'trades', symbol })
+  }
+
+  book({ symbol }: Market): TopicLog {
+    return this.client.topic({ channel: 'book', symbol, depth: depthOf(this.#indexOf(symbol)) })
+  }
+
+  candles({ symbol }: Market): TopicLog {
+    return this.client.topic({ channel: 'candles', symbol, interval: '1m' })
+  }
+
+  /** What was said about data since a mark: `book resync`. */
+  toldSince(mark: Mark): string[] {
+    const told = [...this.client.topics.values()].flatMap((log) =>
+      log.notices(mark.get(log.key)).map(({ type, channel }) => `${channel} ${type}`),
+    )
+    return [...new Set(told)].sort()
+  }
+
+  mark(): Mark {
+    return new Map([...this.client.topics].map(([key, { messages }]) => [key, messages.length]))
+  }
+
+  /** Waits until books and trades are known up to a moment, or were said not to be. */
+  async caughtUp(to = deps.clock.now()): Promise<void> {
+    const timeoutMs = deps.clock.realMs(RECOVERY_MS) + PATIENCE_MS
+    const books = this.markets.map((each) => this.book(each))
+    const isBookThere = (log: TopicLog): boolean => log.messages.at(-1)?.type === 'book' && log.dataTime >= to
+    await until(`books of ${this.exchange}`, async () => books.every(isBookThere), timeoutMs)
+    for (const each of this.markets) {
+      const log = this.trades(each)
+      const knows = (id: string): boolean => log.trades().some((trade) => trade.id === id)
+      const expected = (await trueTrades(each, log.trades()[0]?.exchangeTime ?? to, to)).map(({ id }) => id)
+      const isTold = (): boolean => log.gaps().some((gap) => gap.to >= to)
+      const isThere = async () => isTold() || expected.slice(-1).every(knows)
+      await until(`trades of ${this.exchange} ${each.symbol}`, isThere, timeoutMs)
+    }
+  }
+
+  /** What every fault must end with; looks at all that has come since the mark. */
+  async expectTruth(mark: Mark = new Map()): Promise<void> {
+    expect(this.client.faults).toEqual([])
+    for (const each of this.markets) {
+      await expectTrades(each, this.trades(each))
+      const book = this.book(each)
+      const compared = await expectBooks(each, book, mark.get(book.key) ?? 0)
+      expect(compared).toBeGreaterThan(0)
+    }
+  }
+
+  args(): StreamArg[] {
+    return this.markets.flatMap(({ symbol }, index) => [
+      { channel: 'trades', symbol },
+      { channel: 'book', symbol, depth: depthOf(index) },
+      { channel: 'candles', symbol, interval: '1m' },
+    ])
+  }
+
+  #indexOf(symbol: string): number {
+    return this.markets.findIndex((each) => each.symbol === symbol)
+  }
+}
+
+/** How many messages there were of each topic. */
+export type Mark = ReadonlyMap<string, number>
+
+const trueTradesSchema = z.object({
+  trades: z.array(
+    z.object({ id: z.string(), time: z.int(), price: z.string(), size: z.string(), side: z.enum(['buy', 'sell']) }),
+  ),
+})
+const levels = z.array(z.tuple([z.string(), z.string()]))
+const trueBookSchema = z.object({ bids: levels, asks: levels })
+
+async function truthOf<T>(
+  { exchange, kind, exchangeSymbol }: Market,
+  path: string,
+  query: object,
+  schema: z.ZodType<T>,
+) {
+  const host = inject('exchangeHosts')[exchange]?.[kind]
+  const parameters = Object.entries({ symbol: exchangeSymbol, kind, ...query }).map(
+    ([name, value]) => `${name}=${value}`,
+  )
+  const response = await fetch(`${host}/_truth${path}?${parameters.join('&')}`)
+  return schema.parse(await response.json())
+}
+
+/** The trades of [from, to), as they really were, under the ids of those that the exchange streams. */
+export async function trueTrades(each: Market, from: number, to: number) {
+  const query = { start: from, end: Math.max(from, to), limit: 10_000 }
+  const { trades } = await truthOf(each, '/trades', query, trueTradesSchema)
+  if (each.exchange !== 'binance') return trades
+  return trades.map((trade) => ({ ...trade, id: String(Number(trade.id) - AGGREGATES_BEHIND) }))
+}
+
+/** Each once, as it was, and none missing between the first and the last but for what was said to be. */
+async function expectTrades(each: Market, log: TopicLog): Promise<void> {
+  const trades = log.trades()
+  const [first, last] = [trades[0], trades.at(-1)]
+  if (first === undefined || last === undefined) return
+  expect(trades.map(({ id }) => id)).toEqual([...new Set(trades.map(({ id }) => id))])
+  const times = trades.map(({ exchangeTime }) => exchangeTime)
+  const all = await trueTrades(each, Math.min(...times), Math.max(...times) + 1)
+  const expected = all.slice(all.findIndex(({ id }) => id === first.id))
+  const known = new Map(expected.map((trade) => [trade.id, trade]))
+  for (const { exchangeTime, ...trade } of trades) expect({ ...trade, time: exchangeTime }).toEqual(known.get(trade.id))
+  const seen = new Set(trades.map(({ id }) => id))
+  const untold = expected.filter(
+    ({ id, time }) => !seen.has(id) && !log.gaps().some(({ from, to }) => from <= time && time <= to),
+  )
+  expect(untold.filter(({ id }) => id !== last.id && !isAtEnd(id, last.id, expected))).toEqual([])
+}
+
+/** Several trades may share the last millisecond. */
+function isAtEnd(id: string, lastId: string, trades: readonly { readonly id: string }[]): boolean {
+  const order = trades.map((trade) => trade.id)
+  return order.indexOf(id) > order.indexOf(lastId)
+}
+
+/** The book that really was at a moment of a client's: by Binance's counter, elsewhere by time. */
+async function trueBook(each: Market, { sequence, exchangeTime }: BookMoment, depth: number) {
+  const at = each.exchange === 'binance' ? { sequence } : { time: exchangeTime }
+  return truthOf(each, '/order-book', { ...at, depth }, trueBookSchema)
+}
+
+/** The client's book was the true one after every message. @returns how many were compared */
+export async function expectBooks(each: Market, log: TopicLog, since = 0): Promise<number> {
+  let compared = 0
+  for (const moment of log.books(since)) {
+    const truth = await trueBook(each, moment, moment.depth)
+    const cut = (side: Levels): Levels => side.slice(0, moment.availableDepth)
+    const { bids, asks, sequence, exchangeTime } = moment
+    expect({ key: log.key, sequence, exchangeTime, bids: cut(bids), asks: cut(asks) }).toEqual({
+      ...{ key: log.key, sequence, exchangeTime },
+      ...{ bids: cut(truth.bids), asks: cut(truth.asks) },
+    })
+    compared++
+  }
+  return compared
+}
+
+const controlSchema = z.object({ faults: z.array(z.object({ served: z.int(), left: z.int().nullable() })) })
+
+/** The faults that a simulated exchange has been told of, and has not used up. */
+export async function faultsInForce(exchange: Exchange) {
+  const response = await fetch(`${inject('exchangeHosts')[exchange]?.['spot']}/_control`)
+  return controlSchema.parse(await response.json()).faults
+}
+
+export function feed(exchange: Exchange) {
+  return deps.feed(exchange)
+}
+
+export const database = env.DB
