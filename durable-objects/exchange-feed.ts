@@ -130,7 +130,7 @@ export class ExchangeFeed extends DurableObject<Env> {
     // An alarm does not know its object's name: whoever called first has left it.
     const name = this.ctx.id.name ?? (await storage.get<string>('name'))
     if (connector === undefined || (name !== undefined && name !== feedName(config, exchange))) {
-      await this.#resign()
+      await this.#forget()
       throw new AppError('unknown_exchange', `this object does not serve ${exchange}`)
     }
     await storage.put({ exchange, name })
@@ -160,6 +160,8 @@ export class ExchangeFeed extends DurableObject<Env> {
       onSuperseded: () => void this.#resign(),
     })
     const clients = new FeedClients(this.ctx, exchange, runtime, await TopicIds.load<KnownTopic>(storage), clock)
+    // Before the clients ask for what they had: nothing is connected for them.
+    if (this.#isStopped) runtime.take({ kind: 'stop' })
     clients.sockets.restore()
     return { runtime, clients, now: () => clock.now() }
   }
@@ -173,6 +175,11 @@ export class ExchangeFeed extends DurableObject<Env> {
     const feed = await this.#feed?.catch(() => undefined)
     this.#feed = undefined
     feed?.runtime.end()
+    await this.#forget()
+  }
+
+  /** Nothing wakes it any more, but whoever calls it. */
+  async #forget(): Promise<void> {
     await this.ctx.storage.deleteAlarm()
     await this.ctx.storage.deleteAll()
   }

@@ -85,6 +85,9 @@ export class FeedRuntime {
     clearInterval(this.#ticker)
     this.#ticker = undefined
     this.take({ kind: 'stop' })
+    this.hub.flush(this.#options.clock.now())
+    clearTimeout(this.#flushTimer?.handle)
+    this.#flushTimer = undefined
     await this.#record(true)
   }
 
@@ -114,6 +117,8 @@ export class FeedRuntime {
       this.hub.flush(now)
       this.#options.onFlush()
     }
+    // A feed that is stopped wakes up for no ping: it can be evicted, and its clients stay.
+    if (!this.isRunning && !this.hub.isWaiting) return
     const { wakeAt } = this.hub
     if (wakeAt === Number.POSITIVE_INFINITY || (this.#flushTimer !== undefined && this.#flushTimer.at <= wakeAt)) return
     clearTimeout(this.#flushTimer?.handle)
@@ -217,7 +222,7 @@ export class FeedRuntime {
       case 'ask-candles': {
         const { interval, window } = question
         const answer = await answerOf(loader.readCandles(exchange, id, interval, window))
-        return this.take({ kind: 'candles', instrumentId: id, interval, answer })
+        return this.take({ kind: 'candles', instrumentId: id, interval, window, answer })
       }
       case 'ask-newest': {
         const answer = await answerOf(loader.readNewest(exchange, id, question.what))

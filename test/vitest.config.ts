@@ -71,7 +71,7 @@ export default defineConfig({
                 STREAM_HOSTS: JSON.stringify(inject('streamHosts')),
                 TIME_SCALE: inject('timeScale'),
                 RATE_BUDGET_SHARE: '1',
-                FEED_CLIENTS: '1100',
+                FEED_CLIENTS: '1000',
                 MIGRATIONS: await readD1Migrations('migrations'),
               },
             },

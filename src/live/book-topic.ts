@@ -17,6 +17,8 @@ const DEEPEST_VIEW = 1_000
 const REFRESH_MS = 60_000
 /** A snapshot that has not come after this is asked for again. */
 const SNAPSHOT_PATIENCE_MS = 15_000
+/** A stream without an update for so long is quiet: the snapshot that is asked for now is not from before it. */
+const QUIET_MS = 5_000
 /** Updates of the next socket that are kept until they join those of the present one. */
 const MOST_BUFFERED = 1_000
 
@@ -34,14 +36,21 @@ export class BookTopic extends MarketTopic {
   /** The socket whose updates count; those of another one wait until they join. */
   #owner: number | null = null
   #waiting: BookEvent[] = []
+  /** Since when a socket delivers it; `null` while none does. */
+  #subscribedAt: number | null = null
   #isDirty = false
+  /** A flush was asked for, and has not come. */
+  #isFlushDue = false
+  /** Clients know that there is no book, or have never had one. */
+  #isVoid = true
   #receivedTime = 0
   #failures = 0
   #liveSince: number | null = null
   /** When the next fresh start is due; `null` while none is. */
   #retryAt: number | null = null
   #askedAt: number | null = null
-  #refreshedAt = 0
+  /** When a snapshot was last asked for, of REST or by a new subscription. */
+  #renewedAt = 0
   /** Why there is no book. */
   #reason = 'no snapshot has come yet'
 
@@ -63,9 +72,9 @@ export class BookTopic extends MarketTopic {
 
   override open(topic: ClientTopic): TopicLine {
     const line = super.open(topic)
-    // The first flush tells the new view.
-    this.#isDirty = true
     this.#views.set(line.key, { view: new BookView(topic.depth ?? DEFAULT_DEPTH), line })
+    // The next flush tells the new view.
+    if (this.#sync.state === 'live') this.#expectFlush()
     return line
   }
 
@@ -76,6 +85,7 @@ export class BookTopic extends MarketTopic {
 
   override receive(event: MarketEvent, socket: number, now: number): void {
     if (event.channel !== 'book') return
+    this.#subscribedAt ??= now
     this.#owner ??= socket
     if (socket === this.#owner) this.#take(event, now)
     else for (const joined of this.#takeOver(event, socket)) this.#take(joined, now)
@@ -101,6 +111,10 @@ export class BookTopic extends MarketTopic {
       : shown.line.state(change.exchangeTime, this.#receivedTime, dataOf(change, shown.view.depth))
   }
 
+  override subscribed(_socket: number, now: number): void {
+    this.#subscribedAt ??= now
+  }
+
   override answered(input: Reply, now: number): void {
     if (input.kind !== 'snapshot' || this.#askedAt === null) return
     const { answer } = input
@@ -112,28 +126,42 @@ export class BookTopic extends MarketTopic {
       return
     }
     const outcome = this.#sync.snapshot(snapshotOf(answer.value))
-    if (outcome === 'older') this.#ask(now)
+    if (outcome === 'older') this.#retryAt = now + backoffMs(this.#failures++, this.surroundings.random, null)
     else this.#after(outcome, now)
   }
 
-  override lost(socket: number, now: number): void {
-    if (socket !== this.#owner) return
-    this.#owner = null
-    this.#waiting = []
-    this.#void('the connection was lost', now)
+  override lost(socket: number, now: number, heir: number | null): void {
+    const waiting = this.#waiting.splice(0)
+    if (this.#owner !== null && socket !== this.#owner) return
+    this.#owner = heir
+    if (heir === null) {
+      this.#subscribedAt = this.#askedAt = this.#retryAt = null
+      this.#void('the connection was lost', now)
+      this.#sync.reset()
+    } else if (restRules.has(this.#rule)) {
+      // The heir's updates join by their counters, or do not.
+      for (const event of waiting) this.#take(event, now)
+    } else {
+      this.#sync.reset()
+      this.#restart('the connection was lost', now)
+    }
   }
 
   /** Where the exchange numbers its updates, a missing one is noticed; elsewhere the book starts anew. */
   override suspect(now: number): void {
-    if (this.#rule === 'connection') this.#restart('a frame could not be read', now)
+    if (this.#rule !== 'connection' || this.#subscribedAt === null) return
+    this.#sync.reset()
+    this.#restart('a frame could not be read', now)
   }
 
   override stale(now: number): void {
     this.notify('stale', now, { since: now })
     this.#void('the stream was silent', now)
+    this.#sync.reset()
   }
 
   override tick(now: number): void {
+    if (this.#subscribedAt === null) return
     if (this.#liveSince !== null && now - this.#liveSince > SOUND_MS) this.#failures = 0
     if (this.#retryAt !== null && now >= this.#retryAt) {
       this.#retryAt = null
@@ -141,11 +169,14 @@ export class BookTopic extends MarketTopic {
     }
     const isLate = this.#askedAt !== null && now - this.#askedAt > SNAPSHOT_PATIENCE_MS
     if (isLate) this.#askedAt = null
-    if (this.#isWaiting() && this.#askedAt === null && this.#retryAt === null) this.#ask(now)
-    else if (this.#isShort() && now - this.#refreshedAt >= REFRESH_MS) this.#ask(now)
+    if (this.#askedAt !== null || this.#retryAt !== null) return
+    if (this.#isWaiting(now, this.#subscribedAt) || (this.#isShort() && now - this.#renewedAt >= REFRESH_MS)) {
+      this.#ask(now)
+    } else if (this.#isForgotten(now, this.#subscribedAt)) this.#restart('no snapshot has come', now)
   }
 
   override flush(now: number): void {
+    this.#isFlushDue = false
     if (!this.#isDirty || this.#sync.state !== 'live') return
     this.#isDirty = false
     for (const { view, line } of this.#views.values()) {
@@ -166,9 +197,8 @@ export class BookTopic extends MarketTopic {
     switch (outcome) {
       case 'applied':
         this.#liveSince ??= now
-        if (this.#isDirty || this.#views.size === 0) return
-        this.#isDirty = true
-        this.surroundings.emit({ kind: 'changed' })
+        this.#isVoid = false
+        if (this.#views.size > 0) this.#expectFlush()
         return
       case 'held':
         if (this.#sync.needsSnapshot && this.#askedAt === null && this.#retryAt === null) this.#ask(now)
@@ -197,11 +227,20 @@ export class BookTopic extends MarketTopic {
     return this.#waiting.splice(0)
   }
 
+  #expectFlush(): void {
+    this.#isDirty = true
+    if (this.#isFlushDue) return
+    this.#isFlushDue = true
+    this.surroundings.emit({ kind: 'changed' })
+  }
+
+  /** There is no book any more: clients are told. */
   #void(reason: string, now: number): void {
     this.#reason = reason
     this.#liveSince = null
+    if (this.#isVoid) return
+    this.#isVoid = true
     this.surroundings.counters.resyncs += 1
-    this.#sync.reset()
     for (const { view } of this.#views.values()) view.invalidate()
     this.notify('resync', now, { reason })
   }
@@ -216,13 +255,16 @@ export class BookTopic extends MarketTopic {
 
   #renew(now: number): void {
     if (restRules.has(this.#rule)) this.#ask(now)
-    else this.surroundings.resubscribe(this)
+    else {
+      this.#renewedAt = now
+      this.surroundings.resubscribe(this, now)
+    }
   }
 
   #ask(now: number): void {
     if (this.#askedAt !== null) return
     this.#askedAt = now
-    this.#refreshedAt = now
+    this.#renewedAt = now
     this.#sync.expectSnapshot()
     const isDeep = [...this.#views.values()].some(({ view: { depth } }) => depth >= DEEPEST_VIEW)
     const depth = isDeep ? DEEP_SNAPSHOT_DEPTH : SNAPSHOT_DEPTH
@@ -230,8 +272,14 @@ export class BookTopic extends MarketTopic {
   }
 
   /** A snapshot that came before the first update could be from before the stream: it would not join. */
-  #isWaiting(): boolean {
-    return this.#sync.needsSnapshot && this.#sync.state !== 'empty'
+  #isWaiting(now: number, subscribedAt: number): boolean {
+    return this.#sync.needsSnapshot && (this.#sync.state !== 'empty' || now - subscribedAt >= QUIET_MS)
+  }
+
+  /** A snapshot that the stream should have brought long ago. */
+  #isForgotten(now: number, subscribedAt: number): boolean {
+    if (this.#sync.state === 'live' || this.#sync.needsSnapshot) return false
+    return now - Math.max(subscribedAt, this.#renewedAt) >= SNAPSHOT_PATIENCE_MS
   }
 
   #isShort(): boolean {

@@ -1,24 +1,36 @@
+import type { Candle } from '../domain/candle.ts'
 import type { TradeEvent } from '../domain/event.ts'
-import type { Interval, Window } from '../domain/interval.ts'
+import { floorToInterval, type Interval, type Window } from '../domain/interval.ts'
 import type { StoredInstrument } from '../domain/series.ts'
+import { mergeWindows } from '../domain/window.ts'
 import { CandleBuilder } from './candle-builder.ts'
-import { CandleOutput } from './candle-output.ts'
-import type { Reply, TopicSurroundings } from './market-topic.ts'
+import { CandleOutput, candlesWithin } from './candle-output.ts'
+import type { Reply, TopicMarks, TopicSurroundings } from './market-topic.ts'
 import type { TradeListener, TradesTopic } from './trades-topic.ts'
 
 /** The matches of a slot have all come this long after its end: they are sent in order, as they happen. */
 const MATCH_SETTLE_MS = 5_000
 /** REST has the candle of a slot a while after it has settled there. */
 const REST_LAG_MS = 5_000
+/** Candles that were built meanwhile wait so long for the answer. */
+const PATIENCE_MS = 15_000
 
-/** Candles of an exchange that streams none: built from its trades, and where these are not all known, from REST. */
+/**
+ * Candles of an exchange that streams none: built from its trades, and where these are not all known, from REST. Closed
+ * ones are told in order: those that are built wait while older ones are asked for.
+ */
 export class BuiltCandlesTopic extends CandleOutput implements TradeListener {
   readonly #builder: CandleBuilder
   readonly #trades: TradesTopic
   readonly #settleMs: number
   /** Slots that cannot be built, to be asked for once REST has them. */
-  #unsure: Window[] = []
-  #asked: Window | null = null
+  #unsure: readonly Window[] = []
+  #asked: { readonly window: Window; readonly since: number } | null = null
+  /** Built, and later than some that are not sure. */
+  #built: Candle[] = []
+  /** Open time of the newest closed slot that is done with. */
+  #doneWith: number | null
+  #hasBegun = false
   #hasNews = false
 
   /** @param settleMs how long after the end of a slot its candle on REST may still change */
@@ -28,10 +40,12 @@ export class BuiltCandlesTopic extends CandleOutput implements TradeListener {
     settleMs: number,
     trades: TradesTopic,
     surroundings: TopicSurroundings,
+    marks: TopicMarks,
   ) {
     super(instrument, interval, surroundings)
     this.#builder = new CandleBuilder(interval, MATCH_SETTLE_MS)
     this.#settleMs = settleMs
+    this.#doneWith = marks.candles[this.markKey] ?? null
     this.#trades = trades
     trades.listeners.add(this)
   }
@@ -43,9 +57,10 @@ export class BuiltCandlesTopic extends CandleOutput implements TradeListener {
 
   override receive(): void {}
 
-  trade(trade: TradeEvent, _now: number): void {
+  trade(trade: TradeEvent, now: number): void {
     this.dataTime = trade.exchangeTime
     this.#hasNews = true
+    this.#begin(trade.exchangeTime, now)
     this.#builder.add(trade)
   }
 
@@ -54,36 +69,84 @@ export class BuiltCandlesTopic extends CandleOutput implements TradeListener {
   }
 
   override tick(now: number): void {
-    const { candles, unsure } = this.#builder.advance(Math.min(now, this.#trades.completeThrough))
-    for (const candle of candles) this.showClosed(candle, null, now)
-    this.#unsure.push(...unsure.filter(({ start }) => Number.isFinite(start)))
+    const knownTo = Math.min(now, this.#trades.completeThrough)
+    if (knownTo > Number.NEGATIVE_INFINITY) this.#begin(knownTo, now)
+    const { candles, unsure } = this.#builder.advance(knownTo)
+    this.#built.push(...candles)
+    if (unsure.length > 0) this.#unsure = mergeWindows([...this.#unsure, ...unsure])
+    this.#ask(now)
+    this.#tell(now)
     const open = this.#hasNews ? this.#builder.open() : null
     this.#hasNews = false
     if (open !== null) this.showOpen(open, this.dataTime, now)
-    const next = this.#unsure[0]
-    if (next === undefined || this.#asked !== null || now < next.end + this.#settleMs + REST_LAG_MS) return
-    this.#asked = next
-    this.#unsure.shift()
-    this.surroundings.emit({ kind: 'ask-candles', instrument: this.instrument, interval: this.interval, window: next })
   }
 
   override answered(input: Reply, now: number): void {
-    if (input.kind !== 'candles' || this.#asked === null) return
-    const { start, end } = this.#asked
-    this.#asked = null
-    if (!input.answer.ok) {
-      this.tellGap(start, end, input.answer.detail, now)
-      return
-    }
-    const missed = input.answer.value.filter(({ openTime }) => openTime >= start && openTime < end)
-    for (const candle of missed.toSorted((a, b) => a.openTime - b.openTime)) this.showClosed(candle, null, now)
+    if (input.kind !== 'candles' || input.window !== this.#asked?.window) return
+    if (input.answer.ok) this.#done(candlesWithin(input.answer.value, input.window), now)
+    else this.#fail(input.answer.detail, now)
   }
 
   override lost(): void {}
 
   override suspect(): void {}
 
-  override end(): void {
+  override mark(marks: TopicMarks): void {
+    if (this.#doneWith !== null) marks.candles[this.markKey] = this.#doneWith
+  }
+
+  override end(marks: TopicMarks): void {
+    super.end(marks)
     this.#trades.listeners.delete(this)
+  }
+
+  /** What closed between an earlier instance and the first thing heard was not built by either. */
+  #begin(time: number, now: number): void {
+    if (this.#hasBegun) return
+    this.#hasBegun = true
+    const begin = floorToInterval(time, this.interval)
+    if (this.#doneWith === null || this.after(this.#doneWith) >= begin) return
+    this.#unsure = [this.askable({ start: this.after(this.#doneWith), end: begin }, now)]
+  }
+
+  #ask(now: number): void {
+    if (this.#asked !== null) {
+      if (now - this.#asked.since >= PATIENCE_MS) this.#fail('the exchange did not answer', now)
+      return
+    }
+    const [next, ...later] = this.#unsure
+    if (next === undefined || now < next.end + this.#settleMs + REST_LAG_MS) return
+    this.#unsure = later
+    const window = this.askable(next, now)
+    this.#asked = { window, since: now }
+    this.ask(window)
+  }
+
+  #done(candles: readonly Candle[], now: number): void {
+    const last = this.#asked === null ? null : floorToInterval(this.#asked.window.end - 1, this.interval)
+    this.#asked = null
+    for (const candle of candles) this.showClosed(candle, null, now)
+    if (last !== null) this.#doneWith = Math.max(this.#doneWith ?? last, last)
+    this.#tell(now)
+  }
+
+  #fail(reason: string, now: number): void {
+    if (this.#asked === null) return
+    this.tellGap(this.#asked.window.start, this.#asked.window.end, reason, now)
+    this.#done([], now)
+  }
+
+  /** Tells what is built, as far as nothing older is waited for. */
+  #tell(now: number): void {
+    const waitedFor = Math.min(
+      this.#asked?.window.start ?? Number.POSITIVE_INFINITY,
+      this.#unsure[0]?.start ?? Number.POSITIVE_INFINITY,
+    )
+    while (this.#built[0] !== undefined && this.#built[0].openTime < waitedFor) {
+      const [candle] = this.#built.splice(0, 1)
+      if (candle === undefined) return
+      this.showClosed(candle, null, now)
+      this.#doneWith = Math.max(this.#doneWith ?? 0, candle.openTime)
+    }
   }
 }

@@ -1,8 +1,11 @@
 import type { Candle } from '../domain/candle.ts'
-import type { Interval } from '../domain/interval.ts'
+import { floorToInterval, type Interval, nextOpenTime, type Window } from '../domain/interval.ts'
 import type { StoredInstrument } from '../domain/series.ts'
-import { MarketTopic, type TopicSurroundings } from './market-topic.ts'
+import { MarketTopic, type TopicMarks, type TopicSurroundings } from './market-topic.ts'
 import { candleData } from './messages.ts'
+
+/** More slots than this are not asked for at once: a longer outage is a gap for clients, and is loaded as history. */
+const MOST_MISSED = 300
 
 /** What clients and the database get of candles, wherever these come from. */
 export abstract class CandleOutput extends MarketTopic {
@@ -18,6 +21,10 @@ export abstract class CandleOutput extends MarketTopic {
     if (this.#open === null) return null
     const { candle, exchangeTime, receivedTime } = this.#open
     return this.line(key)?.state(exchangeTime, receivedTime, candleData(this.interval, candle, false)) ?? null
+  }
+
+  override end(marks: TopicMarks): void {
+    delete marks.candles[this.markKey]
   }
 
   protected showOpen(candle: Candle, exchangeTime: number | null, now: number): void {
@@ -38,7 +45,31 @@ export abstract class CandleOutput extends MarketTopic {
     this.notify('gap', now, { from, to, reason })
   }
 
+  /** The newest part of a window that can be asked for at once; what is before it is told as a gap. */
+  protected askable({ start, end }: Window, now: number): Window {
+    let from = floorToInterval(end - 1, this.interval)
+    for (let slots = 1; slots < MOST_MISSED && from > start; slots++) from = floorToInterval(from - 1, this.interval)
+    if (from > start) this.tellGap(start, from, 'the outage was too long', now)
+    return { start: Math.max(start, from), end }
+  }
+
+  protected ask(window: Window): void {
+    this.surroundings.emit({ kind: 'ask-candles', instrument: this.instrument, interval: this.interval, window })
+  }
+
+  /** When the slot after this one opens. */
+  protected after(openTime: number): number {
+    return nextOpenTime(openTime, this.interval)
+  }
+
   protected get markKey(): string {
     return `${this.instrument.id}:${this.interval}`
   }
+}
+
+/** Those of a window, ascending. */
+export function candlesWithin(candles: readonly Candle[], { start, end }: Window): readonly Candle[] {
+  return candles
+    .filter(({ openTime }) => openTime >= start && openTime < end)
+    .toSorted((a, b) => a.openTime - b.openTime)
 }

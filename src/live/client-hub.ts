@@ -252,6 +252,11 @@ export class ClientHub {
     return { isInternal, settings: queue.settings, topics: isInternal ? [] : [...topics.keys()] }
   }
 
+  /** Whether anything waits to be sent. */
+  get isWaiting(): boolean {
+    return this.#hasPending
+  }
+
   isDue(now: number): boolean {
     return now >= this.wakeAt
   }

@@ -46,6 +46,8 @@ export type FeedInput =
       readonly kind: 'candles'
       readonly instrumentId: number
       readonly interval: Interval
+      /** The very object of the question. */
+      readonly window: Window
       readonly answer: Answer<readonly Candle[]>
     }
   | { readonly kind: 'newest'; readonly stream: string; readonly answer: Answer<Newest> }

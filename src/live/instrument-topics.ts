@@ -3,6 +3,7 @@ import type { Interval } from '../domain/interval.ts'
 import type { StoredInstrument } from '../domain/series.ts'
 import { resolveEvent } from '../exchanges/resolve.ts'
 import type { MarketTopic } from './market-topic.ts'
+import type { UpstreamStream } from './upstream-stream.ts'
 
 /** The topics of one instrument, and the way of its events to them. */
 export class InstrumentTopics {
@@ -35,10 +36,14 @@ export class InstrumentTopics {
     return [...this.#candles.values(), ...this.#byChannel.values()]
   }
 
-  /** The topic that an event belongs to; `undefined` where nobody needs it. */
-  receive(event: MarketEvent, socket: number, now: number): MarketTopic | undefined {
+  /**
+   * Hands an event to the topic that it belongs to.
+   * @param stream that brought it, where that is known: another one than the topic's may say the same, but later
+   * @returns `undefined` where nobody needs it
+   */
+  receive(event: MarketEvent, stream: UpstreamStream | undefined, socket: number, now: number) {
     const topic = event.channel === 'candles' ? this.#candles.get(event.interval) : this.#byChannel.get(event.channel)
-    if (topic === undefined) return undefined
+    if (topic === undefined || (stream !== undefined && !stream.topics.has(topic))) return undefined
     topic.receive(this.#countsContracts ? resolveEvent(event, this.instrument) : event, socket, now)
     return topic
   }

@@ -1,8 +1,7 @@
 import type { MarketEvent } from '../domain/event.ts'
 import type { StoredInstrument } from '../domain/series.ts'
-import type { Newest } from './feed-io.ts'
 import { Latest, type LatestValues } from './latest.ts'
-import { MarketTopic, type TopicSurroundings } from './market-topic.ts'
+import { MarketTopic, type Probe, type TopicSurroundings } from './market-topic.ts'
 import { bboData, fundingData, tickerData } from './messages.ts'
 
 type LatestChannel = 'ticker' | 'bbo' | 'funding'
@@ -11,14 +10,16 @@ type LatestChannel = 'ticker' | 'bbo' | 'funding'
 export class LatestTopic extends MarketTopic {
   readonly latest = new Latest()
   readonly #channel: LatestChannel
+  readonly #probe: Probe
 
-  constructor(instrument: StoredInstrument, channel: LatestChannel, surroundings: TopicSurroundings) {
+  constructor(instrument: StoredInstrument, channel: LatestChannel, probe: Probe, surroundings: TopicSurroundings) {
     super(instrument, surroundings)
     this.#channel = channel
+    this.#probe = probe
   }
 
-  override get probe(): Newest['what'] {
-    return this.#channel === 'bbo' ? 'book' : 'trade'
+  override get probe(): Probe {
+    return this.#probe
   }
 
   override best(): { readonly bid: string | null; readonly ask: string | null } | null {

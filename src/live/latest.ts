@@ -58,7 +58,8 @@ export class Latest {
     const { exchangeTime } = event
     const sequence = event.channel === 'bbo' ? event.sequence : null
     const stamp = { exchangeTime, sequence, receivedTime }
-    if (isOlder(stamp, this.#of(event))) return false
+    // The parts of funding come by streams of their own, each with its own clock.
+    if (event.channel !== 'funding' && isOlder(stamp, this.#of(event))) return false
     switch (event.channel) {
       case 'ticker':
         this.#ticker = { values: { ...(this.#ticker?.values ?? NO_TICKER), ...event.values }, ...stamp }
@@ -80,14 +81,12 @@ export class Latest {
     return true
   }
 
-  #of({ channel }: TickerEvent | BboEvent | FundingEvent): Counted<unknown> | null {
+  #of({ channel }: TickerEvent | BboEvent): Counted<unknown> | null {
     switch (channel) {
       case 'ticker':
         return this.#ticker
       case 'bbo':
         return this.#bbo
-      case 'funding':
-        return this.#funding
     }
   }
 }

@@ -9,6 +9,12 @@ import type { UpstreamStream } from './upstream-stream.ts'
 /** What REST said to a question of a topic. */
 export type Reply = Extract<FeedInput, { readonly kind: 'snapshot' | 'trades' | 'candles' }>
 
+/**
+ * What tells the silence of a topic from quiet: a question to REST; or its own clock, where its data come whatever
+ * happens in the market.
+ */
+export type Probe = Newest['what'] | 'clock'
+
 /** What topics have reached, so that a later instance of the feed misses nothing in between. */
 export interface TopicMarks {
   /** By instrument. */
@@ -21,7 +27,7 @@ export interface TopicMarks {
 export interface TopicSurroundings {
   readonly emit: (effect: FeedEffect) => void
   /** Asks the exchange for the streams of a topic anew: a fresh snapshot follows. */
-  readonly resubscribe: (topic: MarketTopic) => void
+  readonly resubscribe: (topic: MarketTopic, now: number) => void
   readonly counters: { gaps: number; resyncs: number }
   /** In [0, 1). */
   readonly random: () => number
@@ -48,8 +54,8 @@ export abstract class MarketTopic {
     return this.isRecorded || this.lines.size > 0
   }
 
-  /** What REST can be asked to tell silence from quiet; `null` where silence is usual and nothing can be asked. */
-  get probe(): Newest['what'] | null {
+  /** `null` where silence is usual and nothing can be asked. */
+  get probe(): Probe | null {
     return 'trade'
   }
 
@@ -78,8 +84,11 @@ export abstract class MarketTopic {
   /** What one who has just subscribed should know first, as a message; `null` where there is nothing yet. */
   abstract state(key: string, now: number): string | null
 
-  /** The socket is gone. What depends on its order is void. */
-  abstract lost(socket: number, now: number): void
+  /**
+   * The socket is gone. What depends on its order is void.
+   * @param heir the socket that has delivered the same meanwhile; `null`: something may be missing
+   */
+  abstract lost(socket: number, now: number, heir: number | null): void
 
   /** A frame that may have been about this topic could not be read, or the topic was found stale. */
   abstract suspect(now: number): void
@@ -90,8 +99,8 @@ export abstract class MarketTopic {
   /** What REST said to a question of this topic. */
   answered(_input: Reply, _now: number): void {}
 
-  /** Nobody needs it any more. */
-  end(): void {}
+  /** Nobody needs it any more, nor what it had reached. */
+  end(_marks: TopicMarks): void {}
 
   /** Leaves its mark, should this instance be gone. */
   mark(_marks: TopicMarks): void {}

@@ -40,20 +40,31 @@ export function createTopic({
       return new TradesTopic(instrument, surroundings, api.tradeRecovery[instrument.kind] ?? null, marks)
     case 'candles':
       if (interval === null) throw new RangeError('candles have an interval')
-      if (trades !== null) return new BuiltCandlesTopic(instrument, interval, settleMs, trades, surroundings)
-      return new CandlesTopic(instrument, interval, surroundings, marks)
+      if (trades !== null) return new BuiltCandlesTopic(instrument, interval, settleMs, trades, surroundings, marks)
+      return new CandlesTopic(instrument, interval, settleMs, surroundings, marks)
     case 'book': {
       const rule = api.bookRule[instrument.kind]
       if (rule === undefined) throw new RangeError(`no rule for books of ${instrument.kind}`)
       return new BookTopic(instrument, surroundings, rule)
     }
     case 'ticker':
+      return new LatestTopic(instrument, channel, 'trade', surroundings)
     case 'bbo':
+      return new LatestTopic(instrument, channel, isOfTicker(instrument, api) ? 'trade' : 'book', surroundings)
     case 'funding':
-      return new LatestTopic(instrument, channel, surroundings)
+      // The mark price is sent every few seconds, changed or not.
+      return new LatestTopic(instrument, channel, 'clock', surroundings)
     case 'open-interest':
       return new OpenInterestTopic(instrument, surroundings)
     case 'liquidations':
       return new LiquidationsTopic(instrument, surroundings)
   }
+}
+
+/** Whether the best prices come with the ticker, and so only when something is traded. */
+function isOfTicker(instrument: StoredInstrument, api: StreamApi): boolean {
+  const [bbo, ticker] = (['bbo', 'ticker'] as const).map(
+    (channel) => api.streamsOf({ channel, instrument, interval: null })[0]?.name,
+  )
+  return bbo === ticker
 }

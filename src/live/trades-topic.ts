@@ -6,10 +6,11 @@ import { MarketTopic, type Reply, type TopicMarks, type TopicSurroundings } from
 import { TopicLine, tradeData } from './messages.ts'
 import { TradeLine, type TradeOutcome } from './trade-line.ts'
 
-/** Told of every trade that is published, and of every gap among them. */
+/** Told of every trade that is published, of every gap among them, and when their stream is found to be dead. */
 export interface TradeListener {
   trade(trade: TradeEvent, now: number): void
   gap(from: number, to: number, now: number): void
+  stale(now: number): void
 }
 
 /** The trades of an instrument: each once, in order, numbered whether or not a client listens, for they are stored. */
@@ -41,7 +42,7 @@ export class TradesTopic extends MarketTopic {
 
   override receive(event: MarketEvent, socket: number, now: number): void {
     if (event.channel !== 'trades') return
-    this.dataTime = event.exchangeTime
+    this.dataTime = Math.max(this.dataTime ?? 0, event.exchangeTime)
     this.#perform(this.#trades.receive(event, socket, now), now)
   }
 
@@ -73,6 +74,11 @@ export class TradesTopic extends MarketTopic {
     this.#trades.suspect(now)
   }
 
+  override stale(now: number): void {
+    super.stale(now)
+    for (const listener of this.listeners) listener.stale(now)
+  }
+
   override tick(now: number): void {
     const { deadline } = this.#trades
     if (deadline !== null && now >= deadline) this.#perform(this.#trades.expire(now), now)
@@ -83,7 +89,8 @@ export class TradesTopic extends MarketTopic {
     return this.#trades.completeThrough
   }
 
-  override end(): void {
+  override end(marks: TopicMarks): void {
+    delete marks.trades[this.instrument.id]
     this.surroundings.emit({ kind: 'end-trades', instrumentId: this.instrument.id })
   }
 

@@ -4,6 +4,19 @@ import type { UpstreamStream } from './upstream-stream.ts'
 
 /** A socket that asks for a heartbeat is dead when nothing at all has come for so many of them. */
 const MISSED_HEARTBEATS = 2.5
+/** One that brings signs of life each second is dead without any for so long. */
+const SIGNS_OF_LIFE_MS = 30_000
+/** A socket that sends more unreadable frames than this within the time is given up. */
+const MOST_UNREADABLE = 5
+const UNREADABLE_MS = 10_000
+
+type Verb = 'subscribe' | 'unsubscribe'
+
+/** What the exchange was asked, as far as it has not answered. */
+export interface Asked {
+  readonly verb: Verb
+  readonly names: readonly string[]
+}
 
 /** One connection to the exchange: what it carries, and what may be sent over it when. */
 export class UpstreamSocket {
@@ -12,18 +25,26 @@ export class UpstreamSocket {
   /** The socket whose streams this one takes over, while it is rotated. */
   replaces: UpstreamSocket | null = null
   replacement: UpstreamSocket | null = null
-  readonly streams = new Set<UpstreamStream>()
+  /** The exchange has said that it will end it. */
+  isClosing = false
+  /** By name. */
+  readonly streams = new Map<string, UpstreamStream>()
   openedAt: number | null = null
   lastFrameAt: number
   lastDataAt: number | null = null
+  /** Questions to REST about its silence that were not answered, in a row. */
+  unanswered = 0
   readonly #api: StreamApi
   readonly #emit: (effect: FeedEffect) => void
-  readonly #outbox: StreamRequest[] = []
-  /** Sent and not acknowledged, oldest first. */
-  readonly #unanswered = new Map<number, readonly string[]>()
+  /** Not yet made into messages, so that what is wanted meanwhile shares one. */
+  readonly #wishes: { readonly verb: Verb; readonly names: string[]; readonly isAlone: boolean }[] = []
+  readonly #outbox: { readonly verb: Verb; readonly request: StreamRequest }[] = []
+  /** Sent and not answered, oldest first. */
+  readonly #asked = new Map<number, Asked>()
   #nextRequestId = 1
   readonly #sentAt: number[] = []
   #heartbeatAt: number | null = null
+  #unreadableAt: number[] = []
 
   constructor(id: number, endpoint: StreamEndpoint, api: StreamApi, emit: (effect: FeedEffect) => void, now: number) {
     this.id = id
@@ -40,54 +61,98 @@ export class UpstreamSocket {
   }
 
   subscribe(names: readonly string[]): void {
-    this.#enqueue(this.#api.subscribe(names, this.#nextRequestId))
+    this.#wish('subscribe', names)
+  }
+
+  /** As `subscribe`, in a request of their own. */
+  subscribeApart(names: readonly string[]): void {
+    this.#wishes.push({ verb: 'subscribe', names: [...names], isAlone: true })
   }
 
   unsubscribe(names: readonly string[]): void {
-    this.#enqueue(this.#api.unsubscribe(names, this.#nextRequestId))
+    this.#wish('unsubscribe', names)
   }
 
   reply(frame: string, now: number): void {
     this.#send(frame, now)
   }
 
-  /** The names of an acknowledged or refused request; without an id, of the oldest one that waits for an answer. */
-  answered(requestId: number | null): readonly string[] {
-    const id = requestId ?? this.#unanswered.keys().next().value
-    if (id === undefined) return []
-    const names = this.#unanswered.get(id) ?? []
-    this.#unanswered.delete(id)
-    return names
+  /**
+   * The request that an answer is about: without an id the oldest, for the exchange answers one after the other.
+   * @param only the names that the answer is about, where others of the same request follow; `null`: all
+   * @returns `undefined` where nothing was asked
+   */
+  answered(requestId: number | null, only: readonly string[] | null): Asked | undefined {
+    const id = requestId ?? this.#asked.keys().next().value
+    const asked = id === undefined ? undefined : this.#asked.get(id)
+    if (id === undefined || asked === undefined) return undefined
+    const rest = only === null ? [] : asked.names.filter((name) => !only.includes(name))
+    if (rest.length > 0) this.#asked.set(id, { verb: asked.verb, names: rest })
+    else this.#asked.delete(id)
+    return { verb: asked.verb, names: only ?? asked.names }
   }
 
   /** Sends what is due, no faster than the exchange allows. */
   pump(now: number): void {
     if (this.openedAt === null) return
     const { heartbeat } = this.#api
-    if (heartbeat !== null && this.#heartbeatAt !== null && now >= this.#heartbeatAt && this.#maySend(now)) {
+    // Never held back: a socket without it is ended.
+    if (heartbeat !== null && this.#heartbeatAt !== null && now >= this.#heartbeatAt) {
       this.#send(heartbeat.frame, now)
       this.#heartbeatAt = now + heartbeat.everyMs
     }
-    for (let request = this.#outbox[0]; request !== undefined && this.#maySend(now); request = this.#outbox[0]) {
-      this.#outbox.shift()
-      this.#unanswered.set(request.requestId, request.names)
+    while (this.#maySend(now)) {
+      const next = this.#nextRequest()
+      if (next === undefined) return
+      const { verb, request } = next
+      this.#asked.set(request.requestId, { verb, names: request.names })
       this.#send(request.frame, now)
+      if (verb === 'unsubscribe') continue
+      for (const name of request.names) {
+        const stream = this.streams.get(name)
+        if (stream?.socket === this) stream.requestedAt = now
+      }
     }
   }
 
-  /** Whether not even the answers to our heartbeats come any more. */
+  /** Whether not even what comes without any trade comes any more. */
   isDead(now: number): boolean {
+    if (this.openedAt === null) return false
+    const silence = now - this.lastFrameAt
     const { heartbeat } = this.#api
-    return (
-      heartbeat !== null && this.openedAt !== null && now - this.lastFrameAt > heartbeat.everyMs * MISSED_HEARTBEATS
-    )
+    if (heartbeat !== null) return silence > heartbeat.everyMs * MISSED_HEARTBEATS
+    return silence > SIGNS_OF_LIFE_MS && [...this.streams.values()].some(isSigned)
   }
 
-  #enqueue(requests: readonly StreamRequest[]): void {
-    for (const request of requests) {
-      this.#outbox.push(request)
-      this.#nextRequestId = Math.max(this.#nextRequestId, request.requestId + 1)
+  /** A frame could not be read. @returns whether there have been too many lately */
+  unreadable(now: number): boolean {
+    this.#unreadableAt = [...this.#unreadableAt.filter((at) => now - at < UNREADABLE_MS), now]
+    return this.#unreadableAt.length > MOST_UNREADABLE
+  }
+
+  /** Whether it can be closed without anything being missed. */
+  get isEmpty(): boolean {
+    return this.streams.size === 0 && this.replaces === null && this.replacement === null
+  }
+
+  #wish(verb: Verb, names: readonly string[]): void {
+    if (names.length === 0) return
+    const last = this.#wishes.at(-1)
+    if (last?.verb === verb && !last.isAlone) last.names.push(...names)
+    else this.#wishes.push({ verb, names: [...names], isAlone: false })
+  }
+
+  #nextRequest(): { readonly verb: Verb; readonly request: StreamRequest } | undefined {
+    const [wish] = this.#wishes
+    if (this.#outbox.length === 0 && wish !== undefined) {
+      const names = wish.names.splice(0, this.#api.limits.topicsPerRequest)
+      if (wish.names.length === 0) this.#wishes.shift()
+      for (const request of this.#api[wish.verb](names, this.#nextRequestId)) {
+        this.#outbox.push({ verb: wish.verb, request })
+        this.#nextRequestId = request.requestId + 1
+      }
     }
+    return this.#outbox.shift()
   }
 
   #maySend(now: number): boolean {
@@ -100,7 +165,11 @@ export class UpstreamSocket {
   #send(frame: string, now: number): void {
     this.#emit({ kind: 'send', socket: this.id, frame })
     this.#sentAt.push(now)
-    const most = Math.max(...this.#api.limits.messages.map(({ limit }) => limit))
+    const most = Math.max(0, ...this.#api.limits.messages.map(({ limit }) => limit))
     if (this.#sentAt.length > most) this.#sentAt.shift()
   }
+}
+
+function isSigned({ isSignOfLife, state }: UpstreamStream): boolean {
+  return isSignOfLife && state === 'live'
 }

@@ -7,22 +7,32 @@ import type { UpstreamSocket } from './upstream-socket.ts'
 export class UpstreamStream {
   readonly endpoint: string
   readonly name: string
+  readonly isSignOfLife: boolean
   readonly topics = new Set<MarketTopic>()
   readonly pace: TopicPace
   /** `requested` until the exchange acknowledges it or sends its data. */
   state: 'wanted' | 'requested' | 'live' | 'rejected' = 'wanted'
   /** Carries it now. */
   socket: UpstreamSocket | null = null
-  /** Will carry it, once it has been heard there: while a socket is rotated. */
+  /** Will carry it: while a socket is rotated both do. */
   successor: UpstreamSocket | null = null
+  /** Whether the successor delivers it, and since when it was heard there. */
+  isReady = false
+  heardAt: number | null = null
+  /** When it was last asked for; `null` before that was sent. How often, since it last was answered. */
+  requestedAt: number | null = null
+  requests = 0
   rejection: string | null = null
-  rejectedAt = 0
-  /** How often it was subscribed again since it last gave data. */
+  /** In a row, and when it is asked for again after them. */
+  rejections = 0
+  retryAt = 0
+  /** How often something was done about its silence since it last gave data. */
   retries = 0
 
-  constructor({ endpoint, name }: StreamName, now: number) {
+  constructor({ endpoint, name, isSignOfLife }: StreamName, now: number) {
     this.endpoint = endpoint
     this.name = name
+    this.isSignOfLife = isSignOfLife === true
     this.pace = new TopicPace(now)
   }
 
@@ -35,17 +45,81 @@ export class UpstreamStream {
   data(now: number, socket: UpstreamSocket): void {
     this.pace.data(now)
     this.retries = 0
-    if (this.state !== 'live') this.state = 'live'
-    if (this.successor === socket) this.moveTo(socket)
+    this.rejections = 0
+    if (this.successor === socket) {
+      this.isReady = true
+      this.heardAt ??= now
+    } else {
+      this.state = 'live'
+      this.requests = 0
+    }
   }
 
-  moveTo(socket: UpstreamSocket): void {
-    this.socket?.streams.delete(this)
+  /** The exchange has said on a socket that it delivers it there. */
+  acknowledged(now: number, socket: UpstreamSocket): boolean {
+    if (this.successor === socket) {
+      const isNews = !this.isReady
+      this.isReady = true
+      return isNews
+    }
+    if (this.state !== 'requested') return false
+    this.state = 'live'
+    this.requests = 0
+    this.pace.restart(now)
+    return true
+  }
+
+  /** A socket carries it from now on, as soon as the exchange does what it is asked. */
+  moveTo(socket: UpstreamSocket, now: number): void {
     this.socket = socket
+    this.#request(now)
+    socket.streams.set(this.name, this)
+  }
+
+  /** It is asked for anew where it is. */
+  restart(now: number): void {
+    this.#request(now)
+  }
+
+  follow(successor: UpstreamSocket): void {
+    this.successor = successor
+    this.isReady = false
+    this.heardAt = null
+    successor.streams.set(this.name, this)
+  }
+
+  /** The successor carries it from now on. @returns whether it has delivered it already */
+  inherit(now: number): boolean {
+    this.socket?.streams.delete(this.name)
+    this.socket = this.successor
     this.successor = null
+    if (!this.isReady) {
+      this.#request(now)
+      this.requestedAt = now
+    }
+    return this.isReady
+  }
+
+  /** No socket carries it any more. */
+  leave(): void {
+    this.socket?.streams.delete(this.name)
+    this.successor?.streams.delete(this.name)
+    this.socket = this.successor = null
+  }
+
+  #request(now: number): void {
+    this.state = 'requested'
+    this.requestedAt = null
+    this.requests += 1
+    this.pace.restart(now)
   }
 }
 
-export function streamKey({ endpoint, name }: StreamName): string {
+/** Its topics, where it means something to them. */
+export function topicsOn({ isSignOfLife, topics }: UpstreamStream): readonly MarketTopic[] {
+  return isSignOfLife ? [] : [...topics]
+}
+
+export function streamKey({ endpoint, name }: Pick<StreamName, 'endpoint' | 'name'>): string {
   return `${endpoint}/${name}`
 }

@@ -1,23 +1,19 @@
-import type { StreamApi, StreamEndpoint, StreamFrame, StreamName } from '../exchanges/stream.ts'
-import { backoffMs } from './backoff.ts'
+import type { StreamApi, StreamFrame, StreamName } from '../exchanges/stream.ts'
+import { Entrance } from './entrance.ts'
 import type { FeedEffect, FeedInput } from './feed-io.ts'
+import { isRotated, needsRotation } from './rotation.ts'
 import type { SocketStatus } from './status.ts'
 import { UpstreamSocket } from './upstream-socket.ts'
-import { streamKey, UpstreamStream } from './upstream-stream.ts'
+import { streamKey, topicsOn, UpstreamStream } from './upstream-stream.ts'
 
 /** Fewer than any exchange allows: what one lost socket takes along stays small. */
 const MOST_STREAMS_PER_SOCKET = 200
-/** A socket is replaced this long before the exchange would end it. */
-const ROTATION_LEAD_MS = 10 * 60_000
-/** A stream that is not heard on the new socket within this time moves all the same: it is quiet. */
-const HANDOVER_MS = 60_000
-/** After this long a socket counts as sound: the next failure is a first one. */
-const SOUND_MS = 60_000
-/** A region that is not served today may be tomorrow. */
-const GEO_BLOCK_RETRY_MS = 5 * 60_000
-/** A rejected stream is asked for again after this: symbols are listed anew. */
-const REJECTED_RETRY_MS = 60 * 60_000
-const GEO_BLOCK_STATUS: ReadonlySet<number> = new Set([403, 451])
+/** A request for a stream that is not answered by then is made once more, then on another socket. */
+const ANSWER_MS = 30_000
+const MOST_REQUESTS = 2
+/** A rejected stream is asked for again, later and later: symbols are listed anew, and some errors pass. */
+const FIRST_REJECTED_RETRY_MS = 60_000
+const LONGEST_REJECTED_RETRY_MS = 60 * 60_000
 
 export interface UpstreamOptions {
   readonly api: StreamApi
@@ -29,16 +25,7 @@ export interface UpstreamOptions {
 }
 
 type Rejection = Extract<StreamFrame, { readonly kind: 'rejected' }>
-
-interface Entrance {
-  readonly endpoint: StreamEndpoint
-  readonly baseUrl: string
-  failures: number
-  retryAt: number
-  isGeoBlocked: boolean
-  /** When sockets were opened lately, oldest first. */
-  readonly connects: number[]
-}
+type Acknowledgement = Extract<StreamFrame, { readonly kind: 'ack' }>
 
 /** The sockets to one exchange: which carries what, when to open, replace and close them, within its limits. */
 export class Upstream {
@@ -54,18 +41,12 @@ export class Upstream {
 
   constructor(options: UpstreamOptions) {
     this.#options = options
+    const { api, hosts } = options
     this.#entrances = new Map(
-      options.api.endpoints.map((endpoint) => [
-        endpoint.name,
-        {
-          endpoint,
-          baseUrl: options.hosts[endpoint.name] ?? endpoint.baseUrl,
-          failures: 0,
-          retryAt: 0,
-          isGeoBlocked: false,
-          connects: [],
-        },
-      ]),
+      api.endpoints.map((endpoint) => {
+        const baseUrl = hosts[endpoint.name] ?? endpoint.baseUrl
+        return [endpoint.name, new Entrance(endpoint, baseUrl, api.limits.connects)]
+      }),
     )
   }
 
@@ -83,27 +64,33 @@ export class Upstream {
   drop(stream: UpstreamStream): void {
     this.streams.delete(stream.key)
     this.#homeless.delete(stream)
-    for (const socket of [stream.socket, stream.successor]) {
-      if (socket === null) continue
-      if (stream.state !== 'rejected') socket.unsubscribe([stream.name])
-      socket.streams.delete(stream)
-      if (socket.streams.size === 0 && socket.replaces === null) this.#close(socket, 'nothing left to carry')
-    }
+    for (const socket of [stream.socket, stream.successor]) socket?.unsubscribe([stream.name])
+    stream.leave()
   }
 
   /** Asks for a stream anew on the socket that carries it. */
-  resubscribe(stream: UpstreamStream): void {
+  resubscribe(stream: UpstreamStream, now: number): void {
     if (stream.socket === null) return
-    stream.state = 'requested'
-    stream.retries += 1
+    stream.restart(now)
     stream.socket.unsubscribe([stream.name])
     stream.socket.subscribe([stream.name])
+  }
+
+  /** The exchange does not have it: its topics are told, once. */
+  reject(stream: UpstreamStream, reason: string, now: number): void {
+    stream.leave()
+    this.#homeless.delete(stream)
+    stream.state = 'rejected'
+    stream.rejection = reason
+    stream.retryAt = now + Math.min(LONGEST_REJECTED_RETRY_MS, FIRST_REJECTED_RETRY_MS * 2 ** stream.rejections)
+    stream.rejections += 1
+    if (stream.rejections === 1) for (const topic of topicsOn(stream)) topic.rejected(reason, now)
   }
 
   /** Gives a socket up. Its streams go to a new one. */
   abandon(socket: UpstreamSocket, reason: string, now: number): void {
     this.#options.emit({ kind: 'close', socket: socket.id, reason })
-    this.#lost(socket, reason, null, now)
+    this.closed(socket, reason, now)
   }
 
   opened(socket: UpstreamSocket, now: number): void {
@@ -117,7 +104,7 @@ export class Upstream {
     { status, retryAfterMs, reason }: FeedInput & { kind: 'refused' },
     now: number,
   ): void {
-    this.#entrance(socket.endpoint.name).isGeoBlocked = status !== null && GEO_BLOCK_STATUS.has(status)
+    this.#entrance(socket.endpoint.name).refused(status)
     this.#lost(socket, reason, retryAfterMs, now)
   }
 
@@ -125,70 +112,55 @@ export class Upstream {
     this.#lost(socket, reason, null, now)
   }
 
-  acked(socket: UpstreamSocket, requestId: number | null, names: readonly string[] | null, now: number): void {
-    const answered = names === null || requestId !== null ? socket.answered(requestId) : names
-    for (const stream of socket.streams) {
-      if (stream.state !== 'requested' || !(names ?? answered).includes(stream.name)) continue
-      stream.state = 'live'
-      stream.pace.restart(now)
-      for (const topic of stream.topics) topic.subscribed(socket.id, now)
+  acked(socket: UpstreamSocket, { requestId, streams }: Acknowledgement, now: number): void {
+    // Without an id the list is of all that is subscribed, whatever the request was.
+    const isWholeList = requestId === null && streams !== null
+    const asked = socket.answered(requestId, isWholeList ? null : streams)
+    if (asked?.verb === 'unsubscribe' && !isWholeList) return
+    for (const name of streams ?? asked?.names ?? []) {
+      const stream = socket.streams.get(name)
+      if (stream?.acknowledged(now, socket) !== true) continue
+      for (const topic of topicsOn(stream)) topic.subscribed(socket.id, now)
     }
   }
 
   /** One stream that is refused costs only itself: where the exchange does not say which, halves are tried. */
   rejected(socket: UpstreamSocket, { requestId, streams, reason, undone }: Rejection, now: number): void {
-    const asked = streams === null || undone === true ? socket.answered(requestId) : []
-    const names = streams ?? asked
+    const isOneOfSeveral = streams !== null && undone !== true && requestId !== null
+    const asked = socket.answered(requestId, isOneOfSeveral ? streams : null)
+    this.lastError = `${socket.endpoint.name}: ${reason}`
+    if (asked?.verb === 'unsubscribe') return
+    const names = (asked?.names ?? []).filter((name) => socket.streams.has(name))
     if (streams === null && names.length > 1) {
       const middle = names.length >> 1
-      socket.subscribe(names.slice(0, middle))
-      socket.subscribe(names.slice(middle))
+      socket.subscribeApart(names.slice(0, middle))
+      socket.subscribeApart(names.slice(middle))
       return
     }
-    const undoneNames = asked.filter((name) => !names.includes(name))
-    if (undoneNames.length > 0) socket.subscribe(undoneNames)
-    for (const stream of [...socket.streams]) {
-      if (!names.includes(stream.name)) continue
-      stream.state = 'rejected'
-      stream.rejection = reason
-      stream.rejectedAt = now
-      stream.socket = stream.successor = null
-      socket.streams.delete(stream)
-      for (const topic of stream.topics) topic.rejected(reason, now)
+    const refused = streams ?? names
+    if (undone === true) socket.subscribe(names.filter((name) => !refused.includes(name)))
+    for (const name of refused) {
+      const stream = socket.streams.get(name)
+      if (stream !== undefined) this.reject(stream, reason, now)
     }
   }
 
-  /** The exchange says that it will end the socket, or its age says so. */
+  /** Another socket takes over, because the exchange says that it will end this one, or its age says so. */
   rotate(socket: UpstreamSocket, now: number): void {
-    if (socket.replacement !== null || socket.replaces !== null || !this.#mayConnect(socket.endpoint.name, now)) return
-    const replacement = this.#connect(socket.endpoint.name, now)
+    const { name } = socket.endpoint
+    if (socket.replacement !== null || socket.replaces !== null || !this.#entrance(name).mayConnect(now)) return
+    const replacement = this.#connect(name, now)
     replacement.replaces = socket
     socket.replacement = replacement
-    for (const stream of socket.streams) {
-      stream.successor = replacement
-      replacement.streams.add(stream)
-    }
-    replacement.subscribe([...socket.streams].map(({ name }) => name))
+    for (const stream of socket.streams.values()) stream.follow(replacement)
+    replacement.subscribe([...socket.streams.keys()])
   }
 
   tick(now: number): void {
     for (const stream of this.streams.values()) {
-      if (stream.state === 'rejected' && now - stream.rejectedAt > REJECTED_RETRY_MS) this.#seekHome(stream)
+      if (stream.state === 'rejected' && now >= stream.retryAt) this.#seekHome(stream)
     }
-    const { maxAgeMs } = this.#options.api.limits
-    for (const socket of [...this.sockets.values()]) {
-      if (socket.isDead(now)) {
-        this.abandon(socket, 'heartbeats are not answered', now)
-        continue
-      }
-      const { openedAt } = socket
-      if (openedAt === null) continue
-      const entrance = this.#entrance(socket.endpoint.name)
-      if (now - openedAt > SOUND_MS && socket.lastDataAt !== null) entrance.failures = 0
-      if (maxAgeMs !== null && now - openedAt > maxAgeMs - Math.min(ROTATION_LEAD_MS, maxAgeMs / 2))
-        this.rotate(socket, now)
-      this.#finishRotation(socket, now)
-    }
+    for (const socket of [...this.sockets.values()]) this.#look(socket, now)
     this.#house(now)
     for (const socket of this.sockets.values()) socket.pump(now)
   }
@@ -197,16 +169,21 @@ export class Upstream {
   stop(now: number): void {
     for (const socket of [...this.sockets.values()]) {
       this.#close(socket, 'stopped')
-      for (const stream of socket.streams) for (const topic of stream.topics) topic.lost(socket.id, now)
+      for (const stream of socket.streams.values())
+        for (const topic of topicsOn(stream)) topic.lost(socket.id, now, null)
     }
     for (const stream of this.streams.values()) {
-      stream.socket = stream.successor = null
+      stream.leave()
       this.#seekHome(stream)
     }
   }
 
+  /** Whether something is wanted of an endpoint that does not serve this region. */
   get isGeoBlocked(): boolean {
-    return [...this.#entrances.values()].some((entrance) => entrance.isGeoBlocked)
+    const blocked = [...this.#entrances.values()].filter(({ isGeoBlocked }) => isGeoBlocked)
+    return blocked.some(({ endpoint: { name } }) =>
+      [...this.streams.values()].some(({ endpoint }) => endpoint === name),
+    )
   }
 
   /** Whether every stream is on an open socket. */
@@ -227,70 +204,77 @@ export class Upstream {
         retryAt: null,
       }),
     )
-    for (const [name, { retryAt }] of this.#entrances) {
-      const waiting = [...this.#homeless].filter(({ endpoint }) => endpoint === name).length
-      if (waiting === 0) continue
-      sockets.push({ endpoint: name, state: 'waiting', topics: waiting, connectedAt: null, dataAgeMs: null, retryAt })
+    const homeless = Map.groupBy(this.#homeless, ({ endpoint }) => endpoint)
+    for (const [endpoint, { length: topics }] of homeless) {
+      const retryAt = Math.max(now, this.#entrance(endpoint).retryAt)
+      sockets.push({ endpoint, state: 'waiting', topics, connectedAt: null, dataAgeMs: null, retryAt })
     }
     return sockets
   }
 
+  /** One socket, about once a second. */
+  #look(socket: UpstreamSocket, now: number): void {
+    const unanswered = [...socket.streams.values()].find((stream) => isUnanswered(stream, socket, now))
+    if (socket.isEmpty) this.#close(socket, 'nothing left to carry')
+    else if (socket.isDead(now)) this.abandon(socket, 'not even heartbeats come', now)
+    else if (unanswered !== undefined && unanswered.requests >= MOST_REQUESTS)
+      this.abandon(socket, `${unanswered.name} is not answered`, now)
+    else if (socket.openedAt !== null) this.#keep(socket, socket.openedAt, now)
+  }
+
+  #keep(socket: UpstreamSocket, openedAt: number, now: number): void {
+    if (socket.lastDataAt !== null) this.#entrance(socket.endpoint.name).works(openedAt, now)
+    for (const stream of socket.streams.values()) if (isUnanswered(stream, socket, now)) this.resubscribe(stream, now)
+    if (needsRotation(socket, this.#options.api.limits, now)) this.rotate(socket, now)
+    if (isRotated(socket, now)) this.#finishRotation(socket, now)
+  }
+
   /** Finds every homeless stream a socket with room, or opens one. */
   #house(now: number): void {
-    for (const name of new Set([...this.#homeless].map(({ endpoint }) => endpoint))) {
-      const streams = [...this.#homeless].filter(({ endpoint }) => endpoint === name)
-      const most = Math.min(MOST_STREAMS_PER_SOCKET, this.#options.api.limits.topicsPerSocket)
-      const open = [...this.sockets.values()].filter(
-        ({ endpoint, replacement, replaces }) => endpoint.name === name && replacement === null && replaces === null,
-      )
+    const most = Math.min(MOST_STREAMS_PER_SOCKET, this.#options.api.limits.topicsPerSocket)
+    for (const [name, streams] of Map.groupBy(this.#homeless, ({ endpoint }) => endpoint)) {
       while (streams.length > 0) {
-        let socket = open.find(({ streams: { size } }) => size < most)
-        if (socket === undefined) {
-          if (!this.#mayConnect(name, now)) break
-          socket = this.#connect(name, now)
-          open.push(socket)
-        }
+        const socket = this.#roomAt(name, most) ?? (this.#entrance(name).mayConnect(now) && this.#connect(name, now))
+        if (socket === false) break
         const moving = streams.splice(0, most - socket.streams.size)
         for (const stream of moving) {
           this.#homeless.delete(stream)
-          stream.socket = socket
-          stream.state = 'requested'
-          stream.pace.restart(now)
-          socket.streams.add(stream)
+          stream.moveTo(socket, now)
         }
         socket.subscribe(moving.map((stream) => stream.name))
       }
     }
   }
 
-  #finishRotation(socket: UpstreamSocket, now: number): void {
-    const old = socket.replaces
-    if (old === null || socket.openedAt === null) return
-    if (now - socket.openedAt > HANDOVER_MS) {
-      for (const stream of [...old.streams]) if (stream.successor === socket) stream.moveTo(socket)
+  #roomAt(name: string, most: number): UpstreamSocket | undefined {
+    for (const socket of this.sockets.values()) {
+      const isStaying = socket.replacement === null && !socket.isClosing
+      if (socket.endpoint.name === name && isStaying && socket.streams.size < most) return socket
     }
-    if (old.streams.size > 0) return
+    return undefined
+  }
+
+  #finishRotation(socket: UpstreamSocket, now: number): void {
+    const { replaces: old } = socket
+    if (old === null) return
     socket.replaces = null
     old.replacement = null
     this.#close(old, 'replaced by a younger one')
-    for (const stream of socket.streams) for (const topic of stream.topics) topic.lost(old.id, now)
+    for (const stream of [...old.streams.values()]) this.#inherit(stream, old.id, now)
   }
 
-  #mayConnect(name: string, now: number): boolean {
-    const { retryAt, connects } = this.#entrance(name)
-    const { limit, windowMs } = this.#options.api.limits.connects
-    const oldest = connects[connects.length - limit]
-    return now >= retryAt && (oldest === undefined || now - oldest >= windowMs)
+  #inherit(stream: UpstreamStream, from: number, now: number): void {
+    const heir = stream.inherit(now) ? (stream.socket?.id ?? null) : null
+    for (const topic of topicsOn(stream)) topic.lost(from, now, heir)
   }
 
   #connect(name: string, now: number): UpstreamSocket {
-    const { endpoint, baseUrl, connects } = this.#entrance(name)
+    const entrance = this.#entrance(name)
     const { api, emit } = this.#options
-    const socket = new UpstreamSocket(this.#nextSocketId++, endpoint, api, emit, now)
+    const socket = new UpstreamSocket(this.#nextSocketId++, entrance.endpoint, api, emit, now)
     this.sockets.set(socket.id, socket)
-    connects.push(now)
-    if (connects.length > api.limits.connects.limit) connects.shift()
-    emit({ kind: 'connect', socket: socket.id, url: baseUrl + endpoint.path })
+    entrance.connecting(now)
+    emit({ kind: 'connect', socket: socket.id, url: entrance.url })
     return socket
   }
 
@@ -298,31 +282,26 @@ export class Upstream {
     if (!this.sockets.delete(socket.id)) return
     this.reconnects += 1
     this.lastError = `${socket.endpoint.name}: ${reason}`
-    const entrance = this.#entrance(socket.endpoint.name)
-    const wait = backoffMs(entrance.failures++, this.#options.random, retryAfterMs)
-    entrance.retryAt = now + (entrance.isGeoBlocked ? Math.max(GEO_BLOCK_RETRY_MS, wait) : wait)
-    const { replaces, replacement } = socket
-    if (replaces !== null) replaces.replacement = null
-    if (replacement !== null) replacement.replaces = null
-    for (const stream of socket.streams) {
+    this.#entrance(socket.endpoint.name).failed(now, retryAfterMs, this.#options.random)
+    if (socket.replaces !== null) socket.replaces.replacement = null
+    if (socket.replacement !== null) socket.replacement.replaces = null
+    for (const stream of [...socket.streams.values()]) {
       if (stream.successor === socket) {
         stream.successor = null
-        continue
-      }
-      if (stream.successor !== null) {
-        stream.socket = null
-        stream.moveTo(stream.successor)
-      } else {
-        stream.socket = null
+        for (const topic of topicsOn(stream)) topic.lost(socket.id, now, stream.socket?.id ?? null)
+      } else if (stream.successor !== null) this.#inherit(stream, socket.id, now)
+      else {
+        stream.leave()
         this.#seekHome(stream)
+        for (const topic of topicsOn(stream)) topic.lost(socket.id, now, null)
       }
-      for (const topic of stream.topics) topic.lost(socket.id, now)
     }
   }
 
   #seekHome(stream: UpstreamStream): void {
     stream.state = 'wanted'
     stream.rejection = null
+    stream.requests = 0
     this.#homeless.add(stream)
   }
 
@@ -336,4 +315,9 @@ export class Upstream {
     if (entrance === undefined) throw new RangeError(`no endpoint ${name}`)
     return entrance
   }
+}
+
+function isUnanswered(stream: UpstreamStream, socket: UpstreamSocket, now: number): boolean {
+  const { state, requestedAt } = stream
+  return state === 'requested' && stream.socket === socket && requestedAt !== null && now - requestedAt > ANSWER_MS
 }

@@ -1,27 +1,46 @@
 import type { Answer } from '../domain/answer.ts'
 import type { FeedEffect, Newest } from './feed-io.ts'
-import type { MarketTopic } from './market-topic.ts'
+import type { MarketTopic, Probe } from './market-topic.ts'
 import type { Upstream } from './upstream.ts'
 import type { UpstreamSocket } from './upstream-socket.ts'
 import type { UpstreamStream } from './upstream-stream.ts'
 
 /** Trades within this time of the last one heard prove nothing: clocks differ. */
 const CLOCK_TOLERANCE_MS = 1_000
+/** What REST has just got may be on its way to us: the stream has this long to bring it. */
+const DELIVERY_MS = 3_000
+/** A question that is not answered by then will not be. */
+const ANSWER_MS = 60_000
 /** A socket has data if any of its streams gave some within this time. */
 const FLOWING_MS = 10_000
-/** Where REST does not answer, a silent socket is replaced after so many questions. */
+/** Streams that speak by the clock do so far more often than this: a socket of nothing else that is silent is dead. */
+const CLOCK_SILENCE_MS = 60_000
+/** Where REST does not answer, a silent socket is replaced after so many questions; each time in vain, twice as many. */
 const MOST_UNANSWERED = 2
+const MOST_DOUBLINGS = 8
+/** A stream that stays silent whatever is done is tried again less and less often. */
+const FIRST_RETRY_MS = 10_000
+const LONGEST_RETRY_MS = 60 * 60_000
+
+/** What is being found out about a stream. */
+interface Inquiry {
+  readonly stream: UpstreamStream
+  readonly since: number
+  /** REST has something newer: if the stream has not brought it by then, it is stale. `null`: REST has not answered. */
+  staleAt: number | null
+}
 
 /**
  * Tells silence from quiet. A silent stream is looked into over REST, one a socket at a time; only what REST proves to
- * be newer makes it stale, so that a quiet market never causes a storm.
+ * be newer makes it stale, so that a quiet market never causes a storm. What is stale is subscribed again, then gets a
+ * new socket; the socket is replaced at once where all of it is silent. What still does not help is done ever less often.
  */
 export class Watch {
   readonly #upstream: Upstream
   readonly #emit: (effect: FeedEffect) => void
-  /** The stream that is being looked into, by socket. */
-  readonly #asking = new Map<UpstreamSocket, UpstreamStream>()
-  readonly #unanswered = new Map<UpstreamSocket, number>()
+  readonly #inquiries = new Map<UpstreamSocket, Inquiry>()
+  /** By endpoint: sockets replaced in a row without REST having said anything. */
+  readonly #replacedBlindly = new Map<string, number>()
 
   constructor(upstream: Upstream, emit: (effect: FeedEffect) => void) {
     this.#upstream = upstream
@@ -29,72 +48,117 @@ export class Watch {
   }
 
   tick(now: number): void {
-    for (const [socket, stream] of this.#asking) if (stream.socket !== socket) this.#asking.delete(socket)
-    for (const socket of this.#unanswered.keys())
-      if (!this.#upstream.sockets.has(socket.id)) this.#unanswered.delete(socket)
+    for (const [socket, inquiry] of this.#inquiries) this.#pursue(socket, inquiry, now)
     for (const stream of this.#upstream.streams.values()) {
       const { socket } = stream
-      if (socket?.openedAt == null || now < stream.pace.suspectAt()) continue
+      if (socket?.openedAt == null || stream.isSignOfLife || now < stream.pace.suspectAt() + retryDelay(stream))
+        continue
       this.#suspect(stream, socket, now)
     }
-  }
-
-  #suspect(stream: UpstreamStream, socket: UpstreamSocket, now: number): void {
-    const [topic] = stream.topics
-    const what = topic?.probe ?? null
-    if (topic === undefined || what === null) {
-      stream.pace.quiet(now)
-      return
-    }
-    if (this.#asking.has(socket)) return
-    this.#asking.set(socket, stream)
-    stream.pace.suspect()
-    this.#emit({ kind: 'ask-newest', stream: stream.key, instrument: topic.instrument, what })
   }
 
   answered(key: string, answer: Answer<Newest>, now: number): void {
     const stream = this.#upstream.streams.get(key)
     const socket = stream?.socket
-    if (stream === undefined || socket == null || this.#asking.get(socket) !== stream) return
-    this.#asking.delete(socket)
-    // Data that came meanwhile has settled it.
-    if (stream.pace.state === 'live') return
-    if (!answer.ok) {
-      this.#noAnswer(stream, socket, now)
-      return
+    if (stream === undefined || socket == null) return
+    const inquiry = this.#inquiries.get(socket)
+    if (inquiry?.stream !== stream || inquiry.staleAt !== null) return
+    if (!answer.ok && answer.code === 'unknown_instrument') {
+      this.#inquiries.delete(socket)
+      socket.unsubscribe([stream.name])
+      this.#upstream.reject(stream, answer.detail, now)
+    } else if (!answer.ok) this.#noAnswer(stream, socket, now)
+    else {
+      socket.unanswered = 0
+      this.#replacedBlindly.delete(stream.endpoint)
+      const isBehind = [...stream.topics].some((topic) => isNewer(topic, answer.value, stream.pace.since))
+      if (isBehind) inquiry.staleAt = now + DELIVERY_MS
+      else {
+        this.#inquiries.delete(socket)
+        stream.pace.quiet(now)
+      }
     }
-    this.#unanswered.delete(socket)
-    if (![...stream.topics].some((topic) => isNewer(topic, answer.value, stream.pace.since))) {
-      stream.pace.quiet(now)
-      return
+  }
+
+  #pursue(socket: UpstreamSocket, { stream, since, staleAt }: Inquiry, now: number): void {
+    const isElsewhere = stream.socket !== socket || this.#upstream.streams.get(stream.key) !== stream
+    if (isElsewhere || stream.pace.since > since) {
+      this.#inquiries.delete(socket)
+      // Whatever carries it now has not been looked into.
+      if (stream.pace.suspectAt() === Number.POSITIVE_INFINITY) stream.pace.again(now)
+    } else if (staleAt !== null && now >= staleAt) {
+      this.#inquiries.delete(socket)
+      this.#stale(stream, socket, now)
+    } else if (staleAt === null && now - since >= ANSWER_MS) this.#noAnswer(stream, socket, now)
+  }
+
+  #suspect(stream: UpstreamStream, socket: UpstreamSocket, now: number): void {
+    const { topic, probe } = probeOf(stream)
+    if (topic === undefined || probe === null) stream.pace.quiet(now)
+    else if (probe === 'clock') {
+      if (isSilent(socket, CLOCK_SILENCE_MS, now)) this.#stale(stream, socket, now)
+      else stream.pace.quiet(now)
+    } else if (!this.#inquiries.has(socket)) {
+      this.#inquiries.set(socket, { stream, since: now, staleAt: null })
+      stream.pace.suspect()
+      this.#emit({ kind: 'ask-newest', stream: stream.key, instrument: topic.instrument, what: probe })
     }
-    const isSocketSilent = socket.lastDataAt === null || now - socket.lastDataAt >= FLOWING_MS
-    const isHopeless = stream.retries > 0
+  }
+
+  #stale(stream: UpstreamStream, socket: UpstreamSocket, now: number): void {
     stream.pace.stale(now)
-    if (isSocketSilent || isHopeless) {
-      for (const carried of socket.streams) for (const topic of carried.topics) topic.stale(now)
-      this.#upstream.abandon(socket, isSocketSilent ? 'silent' : `${stream.name} stays silent`, now)
-      return
-    }
-    for (const topic of stream.topics) topic.stale(now)
-    this.#upstream.resubscribe(stream)
+    stream.retries += 1
+    const isAllSilent = isSilent(socket, FLOWING_MS, now)
+    for (const topic of isAllSilent ? topicsOf(socket) : stream.topics) topic.stale(now)
+    if (isAllSilent) this.#upstream.abandon(socket, 'silent', now)
+    else if (stream.retries === 2) this.#upstream.abandon(socket, `${stream.name} stays silent`, now)
+    else this.#upstream.resubscribe(stream, now)
   }
 
   #noAnswer(stream: UpstreamStream, socket: UpstreamSocket, now: number): void {
+    this.#inquiries.delete(socket)
     stream.pace.again(now)
-    const unanswered = (this.#unanswered.get(socket) ?? 0) + 1
-    this.#unanswered.set(socket, unanswered)
-    const isSilent = socket.lastDataAt === null || now - socket.lastDataAt >= FLOWING_MS
-    if (!isSilent || unanswered < MOST_UNANSWERED) return
-    for (const carried of socket.streams) for (const topic of carried.topics) topic.stale(now)
+    socket.unanswered += 1
+    if (!isSilent(socket, FLOWING_MS, now)) {
+      this.#replacedBlindly.delete(stream.endpoint)
+      return
+    }
+    const replaced = this.#replacedBlindly.get(stream.endpoint) ?? 0
+    if (socket.unanswered < MOST_UNANSWERED * 2 ** Math.min(MOST_DOUBLINGS, replaced)) return
+    this.#replacedBlindly.set(stream.endpoint, replaced + 1)
+    for (const topic of topicsOf(socket)) topic.stale(now)
     this.#upstream.abandon(socket, 'silent, and REST does not answer', now)
   }
+}
+
+/** The first of its topics of which REST can say something. */
+function probeOf({ topics }: UpstreamStream): { readonly topic?: MarketTopic; readonly probe: Probe | null } {
+  let clock: MarketTopic | undefined
+  for (const topic of topics) {
+    if (topic.probe === 'clock') clock = topic
+    else if (topic.probe !== null) return { topic, probe: topic.probe }
+  }
+  return clock === undefined ? { probe: null } : { topic: clock, probe: 'clock' }
+}
+
+function topicsOf({ streams }: UpstreamSocket): ReadonlySet<MarketTopic> {
+  return new Set([...streams.values()].flatMap(({ topics }) => [...topics]))
+}
+
+function isSilent({ lastDataAt }: UpstreamSocket, ms: number, now: number): boolean {
+  return lastDataAt === null || now - lastDataAt >= ms
+}
+
+/** How much longer than usual is waited, after what has been done in vain. */
+function retryDelay({ retries }: UpstreamStream): number {
+  return retries < 2 ? 0 : Math.min(LONGEST_RETRY_MS, FIRST_RETRY_MS * 2 ** retries)
 }
 
 /** @param since when the stream was last heard, or subscribed */
 function isNewer(topic: MarketTopic, newest: Newest, since: number): boolean {
   if (newest.what === 'trade')
-    return newest.time !== null && newest.time > (topic.dataTime ?? since) + CLOCK_TOLERANCE_MS
+    return newest.time !== null && newest.time > Math.max(topic.dataTime ?? 0, since) + CLOCK_TOLERANCE_MS
   const best = topic.best()
-  return best === null || best.bid !== newest.bid || best.ask !== newest.ask
+  // A book that is not in sync has its own ways.
+  return best !== null && (best.bid !== newest.bid || best.ask !== newest.ask)
 }

@@ -1,4 +1,4 @@
-import { and, desc, eq, isNull, sql } from 'drizzle-orm'
+import { and, desc, eq, isNull, type SQL, sql } from 'drizzle-orm'
 import { drizzle } from 'drizzle-orm/d1'
 import type { Clock } from '../domain/clock.ts'
 import type { SymbolQuery } from '../domain/instrument.ts'
@@ -66,15 +66,11 @@ export class Catalog {
 }
 
 async function readEntry(db: D1Database, exchange: string, query: SymbolQuery): Promise<CatalogEntry | undefined> {
-  const isNamed =
-    query.by === 'symbol'
-      ? eq(instruments.symbol, query.symbol)
-      : and(eq(instruments.kind, query.kind), eq(sql`upper(${instruments.base} || ${instruments.quote})`, query.joined))
   const rows = await drizzle(db)
     .select({ instruments, series, coveredFrom: COVERED_FROM, coveredTo: COVERED_TO })
     .from(instruments)
     .leftJoin(series, eq(series.instrumentId, instruments.id))
-    .where(and(eq(instruments.exchange, exchange), isNamed))
+    .where(and(eq(instruments.exchange, exchange), isNamed(query)))
     .orderBy(desc(isNull(instruments.validTo)), desc(instruments.validTo), desc(instruments.id))
   const [first] = rows
   if (first === undefined) return undefined
@@ -85,6 +81,15 @@ async function readEntry(db: D1Database, exchange: string, query: SymbolQuery): 
     keys.push({ id, interval, source, isRecorded: recordedFrom !== null, reach: reachOf(recordedFrom, row) })
   }
   return { instrument: storedInstrument(first.instruments), series: keys }
+}
+
+/** Whether a row of `instruments` is what a caller has named. */
+export function isNamed(query: SymbolQuery): SQL | undefined {
+  if (query.by === 'symbol') return eq(instruments.symbol, query.symbol)
+  return and(
+    eq(instruments.kind, query.kind),
+    eq(sql`upper(${instruments.base} || ${instruments.quote})`, query.joined),
+  )
 }
 
 const COVERED_FROM = sql<number | null>`(SELECT min(start_time) FROM ${coverage} WHERE series_id = ${series.id})`

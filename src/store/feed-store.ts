@@ -1,9 +1,11 @@
 import { and, desc, eq, isNotNull, isNull } from 'drizzle-orm'
 import { drizzle } from 'drizzle-orm/d1'
 import { type Candle, candleFault } from '../domain/candle.ts'
+import { parseSymbol } from '../domain/instrument.ts'
 import { floorToInterval, type Interval, isInterval, nextOpenTime } from '../domain/interval.ts'
 import type { Chunk, StoredInstrument } from '../domain/series.ts'
 import type { TradeChunk, TradeSpan } from '../domain/trade-chunk.ts'
+import { isNamed } from './catalog.ts'
 import { chunkStatements, type Lease, underLease } from './chunk.ts'
 import { storedInstrument } from './loader-store.ts'
 import { instruments, series } from './schema.ts'
@@ -39,18 +41,14 @@ export class FeedStore {
     this.#newId = newId
   }
 
-  /** The instrument that the exchange lists under a symbol of ours, one that trades before one that is halted. */
+  /** The listed instrument that a symbol of ours or an id of zvt names, one that trades before one that is halted. */
   async readInstrument(symbol: string): Promise<StoredInstrument | undefined> {
+    const query = parseSymbol(symbol)
+    if (query === undefined) return undefined
     const [row] = await drizzle(this.#db)
       .select()
       .from(instruments)
-      .where(
-        and(
-          eq(instruments.exchange, this.#lease.exchange),
-          eq(instruments.symbol, symbol),
-          eq(instruments.listed, true),
-        ),
-      )
+      .where(and(eq(instruments.exchange, this.#lease.exchange), isNamed(query), eq(instruments.listed, true)))
       .orderBy(desc(isNull(instruments.validTo)), desc(instruments.id))
       .limit(1)
     return row === undefined ? undefined : storedInstrument(row)

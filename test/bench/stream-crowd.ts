@@ -23,6 +23,7 @@ const POLL_MS = 5
 const OPENING = 50
 const MOST_DELAY_MS = 60_000
 
+const text = new TextDecoder()
 const TRADE = Buffer.from('{"type":"trade","exchange":"binance","symbol":"S')
 /** Where the numbers of a trade begin: all before them is of the same length in every one. */
 const TIME_AT = TRADE.length + '07-USDT","exchangeSymbol":"S07USDT","exchangeTime":'.length
@@ -41,10 +42,10 @@ const delays = new Float64Array(MOST_DELAY_MS)
 
 /** Reads numbers one after the other. */
 class Reader {
-  readonly #bytes: Buffer
+  readonly #bytes: Uint8Array
   at: number
 
-  constructor(bytes: Buffer, at: number) {
+  constructor(bytes: Uint8Array, at: number) {
     this.#bytes = bytes
     this.at = at
   }
@@ -59,11 +60,11 @@ class Reader {
   }
 }
 
-function receive(socket: WebSocket, lastSeq: Float64Array, frame: Buffer): void {
+function receive(socket: WebSocket, lastSeq: Float64Array, frame: Uint8Array): void {
   receivedAt = Date.now()
   for (let at = 1; at < frame.length; ) {
     if (!TRADE.equals(frame.subarray(at, at + TRADE.length))) {
-      receivePlainly(socket, lastSeq, `[${frame.toString('utf8', at)}`)
+      receivePlainly(socket, lastSeq, `[${text.decode(frame.subarray(at))}`)
       return
     }
     const reader = new Reader(frame, at + TRADE.length)
@@ -90,8 +91,8 @@ const other = z.object({
 })
 
 /** The rest of a frame, from the first message that is no trade. */
-function receivePlainly(socket: WebSocket, lastSeq: Float64Array, text: string): void {
-  const messages = z.array(z.unknown()).parse(JSON.parse(text))
+function receivePlainly(socket: WebSocket, lastSeq: Float64Array, json: string): void {
+  const messages = z.array(z.unknown()).parse(JSON.parse(json))
   for (const message of messages) {
     const { type, id, symbol = '', seq = 0 } = other.parse(message)
     switch (type) {
@@ -135,7 +136,7 @@ async function openOne(url: string, assets: readonly string[]): Promise<void> {
   const socket = new WebSocket(url, { perMessageDeflate: false, skipUTF8Validation: true })
   const lastSeq = new Float64Array(ASSETS.length)
   socket.on('message', (data) => {
-    if (Buffer.isBuffer(data)) receive(socket, lastSeq, data)
+    if (data instanceof Uint8Array) receive(socket, lastSeq, data)
   })
   socket.on('close', (code, reason) => faults.push(`closed with ${code} ${reason}`))
   await new Promise((resolve, reject) => socket.once('open', resolve).once('error', reject))

@@ -26,7 +26,7 @@ const bookMessage = z.object({
     kind: z.enum(['snapshot', 'update']),
     bids: z.array(level),
     asks: z.array(level),
-    sequence: z.int(),
+    sequence: z.int().nullable(),
   }),
 })
 
@@ -44,7 +44,8 @@ const lastSeq = new Map<string, number>()
 const faults: string[] = []
 let subscribed = 0
 let count = 0
-let lastAt = 0
+/** When the newest of them was taken in by the feed itself; of `echo`, when it came here. ms UTC. */
+let takenAt = 0
 let receivedAt = 0
 
 /** Trusts the shape of what comes by the thousand, and checks the rest. */
@@ -52,7 +53,7 @@ function receive(socket: WebSocket, frame: string): void {
   receivedAt = Date.now()
   if (frame.startsWith(ECHOED)) {
     count += frame.split(ECHOED.slice(1)).length - 1
-    lastAt = receivedAt
+    takenAt = receivedAt
     return
   }
   const messages: Record<string, unknown>[] = JSON.parse(frame)
@@ -60,7 +61,7 @@ function receive(socket: WebSocket, frame: string): void {
     switch (one['type']) {
       case 'trade':
         count += 1
-        lastAt = receivedAt
+        takenAt = Number(one['receivedTime'])
         follow(one)
         break
       case 'bbo':
@@ -110,7 +111,7 @@ function applyBook(one: Record<string, unknown>): void {
       else book[side].set(price, size)
     }
   }
-  book.sequence = data.sequence
+  book.sequence = data.sequence ?? 0
 }
 
 async function open(url: string, args: readonly unknown[]): Promise<object> {
@@ -150,9 +151,9 @@ async function answer(asked: z.infer<typeof question>): Promise<object> {
       return open(asked.url, asked.args)
     case 'await':
       await until(() => count >= asked.count)
-      return { lastAt, count }
+      return { takenAt }
     case 'await-books':
-      await until(() => [...books.values()].every(({ sequence }) => sequence > 0))
+      await until(() => [...books.values()].every(({ bids }) => bids.size > 0))
       return {}
     case 'report':
       return report()

@@ -52,16 +52,22 @@ export interface MeasuredWorker extends RunningWorker {
   readonly pid: number
 }
 
-/** The worker, with the instruments of the market already known. */
+/**
+ * The worker, with the instruments of the market already known.
+ *
+ * @param others the stream endpoints of further exchanges with the same assets
+ */
 export async function startFeedWorker(
   exchange: StreamExchange,
   vars: Readonly<Record<string, string>>,
+  others: Readonly<Record<string, Readonly<Record<string, string>>>> = {},
 ): Promise<MeasuredWorker> {
   const worker = await measured(() =>
     startWorker({
+      inspect: true,
       vars: {
         EXCHANGE_HOSTS: JSON.stringify({ binance: { spot: exchange.url } }),
-        STREAM_HOSTS: JSON.stringify({ binance: { spot: exchange.url } }),
+        STREAM_HOSTS: JSON.stringify({ binance: { spot: exchange.url }, ...others }),
         RATE_BUDGET_SHARE: '1',
         ...vars,
       },
@@ -70,9 +76,11 @@ export async function startFeedWorker(
   await worker.db
     .prepare(
       `INSERT INTO instruments (exchange, kind, symbol, exchange_symbol, base, quote, inverse, active, listed, valid_from)
-       SELECT 'binance', 'spot', value || '-USDT', value || 'USDT', value, 'USDT', 0, 1, 1, 0 FROM json_each(?1)`,
+       SELECT names.value, 'spot', assets.value || '-USDT', assets.value || iif(names.value = 'binance', '', '-') || 'USDT',
+         assets.value, 'USDT', 0, 1, 1, 0
+       FROM json_each(?1) names, json_each(?2) assets`,
     )
-    .bind(JSON.stringify(ASSETS))
+    .bind(JSON.stringify(['binance', ...Object.keys(others)]), JSON.stringify(ASSETS))
     .run()
   return worker
 }

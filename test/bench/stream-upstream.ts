@@ -14,24 +14,26 @@ import {
 } from './stream-system.ts'
 
 /** The feed and the bare object take turns, the middle one of each counts: other work on the machine hits both. */
-const ROUNDS = 3
-/** Whole cycles of the market, for the count of trades in them to be known. */
-const FRAMES = 150_000
-const WARM_UP_FRAMES = 50_000
-const [FIRST_FRAMES, FIRST_PER_SECOND] = [10_000, 5_000]
-/** The client is at most two of these behind: on a busy machine it would be cut off as one that does not read. */
-const AHEAD = 10_000
+const ROUNDS = 5
+/**
+ * Frames that are sent at once, a whole cycle of the market; the next follow when the client has all that came of them.
+ * Without the pause the runtime would read nothing but the exchange's socket, for that always has more, and so would
+ * never learn that the client reads.
+ */
+const SLICE = 10_000
+const [SLICES, WARM_UP_SLICES] = [12, 6]
+const FIRST_PER_SECOND = 5_000
 const TRADE_SHARE = FULL_MIX.trades / (FULL_MIX.depth + FULL_MIX.trades + FULL_MIX.bbo)
 const VIEW_DEPTH = 20
 const DEEP = 200
 
-const received = z.object({ lastAt: z.number() })
+const received = z.object({ takenAt: z.number() })
 const side = z.array(z.tuple([z.string(), z.string()]))
-const books = z.array(z.object({ sequence: z.int(), bids: side, asks: side }))
+const book = z.object({ sequence: z.int(), bids: side, asks: side })
+const books = z.array(book)
 
 /**
- * How many frames a second one feed takes in, from the first that the exchange sends to the last that its client gets,
- * and a bare object that does nothing but parse and pass on.
+ * How many frames a second one feed takes in, and a bare object that does nothing but parse and pass on.
  *
  * @throws where a book differs from the exchange's own, or anything was missed or started anew
  */
@@ -39,14 +41,15 @@ export async function measureUpstream(report: Report): Promise<void> {
   const [feed, echo] = [await openFeed(), await openEcho()]
   try {
     const [ours, theirs]: [number[], number[]] = [[], []]
-    await feed.perSecond(WARM_UP_FRAMES)
-    await echo.perSecond(WARM_UP_FRAMES)
+    await feed.perSecond(WARM_UP_SLICES)
+    await echo.perSecond(WARM_UP_SLICES)
     for (let round = 0; round < ROUNDS; round++) {
-      const cpu = feed.cpu();console.error(ours,theirs)
-      ours.push(await feed.perSecond(FRAMES))
+      const cpu = feed.cpu()
+      console.error(ours, theirs)
+      ours.push(await feed.perSecond(SLICES))
       if (round === ROUNDS - 1) cpu.report(report, 'upstream')
       const bareCpu = echo.cpu()
-      theirs.push(await echo.perSecond(FRAMES))
+      theirs.push(await echo.perSecond(SLICES))
       if (round === ROUNDS - 1) bareCpu.report(report, 'echo')
     }
     await checkFeed(feed)
@@ -63,8 +66,8 @@ interface Line {
   readonly exchange: StreamExchange
   readonly worker: MeasuredWorker
   readonly client: BenchProcess
-  /** Sends so many frames and waits until the client has all that comes of them. */
-  perSecond(frames: number): Promise<number>
+  /** Frames a second that are taken in while so many slices are sent. */
+  perSecond(slices: number): Promise<number>
   cpu(): CpuTimes
   stop(): Promise<void>
 }
@@ -81,7 +84,7 @@ async function openFeed(): Promise<Line> {
   })
   const line = await openLine(exchange, await startFeedWorker(exchange, {}), '/v1/stream/binance', args, TRADE_SHARE)
   // At full speed the exchange would be ahead of every snapshot that it is asked for.
-  await exchange.send(FIRST_FRAMES, FIRST_PER_SECOND)
+  await exchange.send(SLICE, FIRST_PER_SECOND)
   await line.client.ask(z.object({}), { ask: 'await-books' })
   return line
 }
@@ -105,16 +108,14 @@ async function openLine(
     exchange,
     worker,
     client,
-    perSecond: async (frames) => {
-      const startedAt = Date.now()
-      const last = exchange.sent + frames
-      let doneAt = startedAt
-      for (let taken = exchange.sent; taken < last; ) {
-        if (exchange.sent < last) await exchange.send(Math.min(AHEAD, last - exchange.sent), null)
-        taken = Math.max(taken, Math.min(last, exchange.sent - (exchange.sent < last ? AHEAD : 0)))
-        doneAt = (await client.ask(received, { ask: 'await', count: Math.floor(taken * share) })).lastAt
+    perSecond: async (slices) => {
+      let takenMs = 0
+      for (let slice = 0; slice < slices; slice++) {
+        const { startedAt } = await exchange.send(SLICE, null)
+        const count = Math.round(exchange.sent * share)
+        takenMs += (await client.ask(received, { ask: 'await', count })).takenAt - startedAt
       }
-      return (frames / (doneAt - startedAt)) * 1_000
+      return ((slices * SLICE) / takenMs) * 1_000
     },
     cpu: () => new CpuTimes({ exchange: exchange.pid, worker: worker.pid, client: client.pid }),
     stop: async () => {
@@ -132,11 +133,11 @@ async function checkFeed({ exchange, worker, client }: Line): Promise<void> {
   const { books: truth } = await exchange.books(z.object({ books }), DEEP)
   const shown = await client.ask(z.object({ books, faults: z.array(z.string()) }), { ask: 'report' })
   if (shown.faults.length > 0) throw new Error(`the client was told ${shown.faults.slice(0, 3).join('; ')}`)
-  for (const [index, book] of truth.entries()) {
+  for (const [index, right] of truth.entries()) {
     const asset = ASSETS[index]
-    expectEqual(`the client's ${asset}`, shown.books[index], topOf(book, VIEW_DEPTH))
+    expectEqual(`the client's ${asset}`, shown.books[index], topOf(right, VIEW_DEPTH))
     const path = `/v1/order-books/binance/${asset}-USDT?depth=${DEEP}`
-    expectEqual(`the feed's ${asset}`, await readBook(new URL(path, worker.url.href)), topOf(book, DEEP))
+    expectEqual(`the feed's ${asset}`, await readBook(new URL(path, worker.url.href)), topOf(right, DEEP))
   }
   const { resyncs, gaps, reconnects, invalidFrames } = await readFeedStatus(worker)
   if (resyncs + gaps + reconnects + invalidFrames > 0) {
@@ -146,19 +147,11 @@ async function checkFeed({ exchange, worker, client }: Line): Promise<void> {
   }
 }
 
-type Book = z.infer<typeof books>[number]
-
-const answer = z.object({
-  data: z.object({
-    sequence: z.int(),
-    bids: z.array(z.tuple([z.string(), z.string()])),
-    asks: z.array(z.tuple([z.string(), z.string()])),
-  }),
-})
+type Book = z.infer<typeof book>
 
 async function readBook(url: URL): Promise<Book> {
   const response = await fetch(url)
-  return answer.parse(await response.json()).data
+  return book.parse(await response.json())
 }
 
 /** In the spelling of the worker, which knows no needless zeros. */

@@ -22,8 +22,20 @@ export function commandsToTry(port: string, series: readonly DemoSeries[]): stri
     `curl '${base}/v1/gaps?exchange=coinbase'`,
     `curl -H 'Authorization: Bearer ${ADMIN_TOKEN}' -H 'Content-Type: application/json' -d '${JSON.stringify(backfill)}' '${base}/v1/backfills'`,
     `curl '${base}/v1/backfills'`,
+    `curl -N -H 'Accept: text/event-stream' '${base}/v1/stream?topic=bbo:okx:BTC-USDT&topic=trades:bybit:BTC-USDT'`,
+    `curl '${base}/v1/tickers/binance/BTC-USDT'`,
+    `curl '${base}/v1/order-books/coinbase/BTC-USDT?depth=5'`,
+    `curl '${base}/v1/trades/okx/BTC-USDT?limit=3'`,
+    `node -e '${oneLineClient(port)}'`,
     `${base}/docs in a browser`,
   ]
+}
+
+/** Prints every frame of an order book; Node 22 and later have WebSocket. */
+function oneLineClient(port: string): string {
+  const command = { op: 'subscribe', args: [{ channel: 'book', symbol: 'BTC-USDT', depth: 5 }] }
+  const url = `ws://localhost:${port}/v1/stream/bybit`
+  return `s=new WebSocket("${url}");s.onopen=()=>s.send(JSON.stringify(${JSON.stringify(command)}));s.onmessage=m=>console.log(m.data)`
 }
 
 /** Where the most slots are empty. */

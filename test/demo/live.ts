@@ -5,7 +5,7 @@ import type { SimulatorUrls } from '../simulator/exchanges.ts'
 import { grouped } from './progress.ts'
 import type { Proof } from './proof.ts'
 import type { DemoSeries, Service } from './service.ts'
-import { readTruth, trueBook, trueCandles, trueTrades } from './truth.ts'
+import { readTrueTrades, readTruth, trueBook, trueCandles } from './truth.ts'
 
 /** How long is listened, real ms: some minutes of the simulated exchanges. */
 const LISTEN_MS = 8_000
@@ -14,7 +14,6 @@ const FIRST_DATA_MS = 20_000
 const LOOK_MS = 50
 /** Of each book so many of its moments are compared, evenly spread. */
 const COMPARED_BOOKS = 40
-const MAX_TRADES = 10_000
 /** openTime, open, high, low, close, volume: what every exchange streams of a candle. */
 const COMMON_COLUMNS = 6
 
@@ -134,8 +133,8 @@ async function compareTrades(
   const trades = log.trades()
   const [first, last] = [trades[0], trades.at(-1)]
   if (first === undefined || last === undefined) return []
-  const query = { symbol: exchangeSymbol, start: first.exchangeTime, end: last.exchangeTime + 1, limit: MAX_TRADES }
-  const happened = (await readTruth(urls, exchange, '/trades', query, trueTrades)).trades
+  const query = { symbol: exchangeSymbol, start: first.exchangeTime, end: last.exchangeTime + 1 }
+  const happened = await readTrueTrades(urls, exchange, query)
   const ids = happened.map(({ id }) => id)
   const [from, to] = [ids.indexOf(first.id), ids.indexOf(last.id)]
   const texts = new Set(happened.map(({ id, time, price, size, side }) => [id, time, price, size, side].join()))
@@ -160,18 +159,19 @@ async function compareCandles(
   urls: SimulatorUrls,
   counts: Counts,
 ): Promise<string[]> {
-  const candles = log.closedCandles()
+  // One whose trades came late comes again: the last of each stands.
+  const candles = [...new Map(log.closedCandles().map((candle) => [candle.openTime, candle])).values()]
   const [first, last] = [candles[0], candles.at(-1)]
   if (first === undefined || last === undefined) return []
   const query = { symbol: exchangeSymbol, interval: first.interval, start: first.openTime, end: last.openTime + 1 }
-  const happened = (await readTruth(urls, exchange, '', query, trueCandles)).candles
-  const texts = new Set(happened.map((row) => row.slice(0, COMMON_COLUMNS).join()))
+  const { candles: happened } = await readTruth(urls, exchange, '', query, trueCandles)
+  const texts = new Map(happened.map((row) => [row[0], row.slice(0, COMMON_COLUMNS).join()]))
   counts.candles += candles.length
-  return candles
-    .filter(({ openTime, open, high, low, close, volume }) => {
-      return !texts.has([openTime, open, high, low, close, volume].join())
-    })
-    .map(({ openTime }) => `${log.key}: the candle of ${openTime} differs from the exchange's`)
+  return candles.flatMap(({ openTime, open, high, low, close, volume }) => {
+    const text = [openTime, open, high, low, close, volume].join()
+    const expected = texts.get(openTime)
+    return text === expected ? [] : [`${log.key}: the candle ${text} is ${expected} on the exchange`]
+  })
 }
 
 async function compareBooks(
@@ -179,19 +179,23 @@ async function compareBooks(
   urls: SimulatorUrls,
   counts: Counts,
 ): Promise<string[]> {
-  const moments = [...log.books()]
+  const moments = [...log.books()].filter(({ availableDepth }) => availableDepth > 0)
   const step = Math.max(1, Math.ceil(moments.length / COMPARED_BOOKS))
-  const chosen = moments.filter((_, index) => index % step === 0 || index === moments.length - 1)
+  const chosen = moments.filter((_, index) => index % step === 0)
   counts.books += chosen.length
   const differing = await Promise.all(
     chosen.map(async (moment) => {
-      const query = { symbol: exchangeSymbol, depth: moment.depth, ...identityOf(exchange, moment) }
-      const { bids, asks } = await readTruth(urls, exchange, '/order-book', query, trueBook)
-      const cut = { bids: bids.slice(0, moment.availableDepth), asks: asks.slice(0, moment.availableDepth) }
-      return JSON.stringify(cut) === JSON.stringify({ bids: moment.bids, asks: moment.asks }) ? [] : [moment]
+      const query = { symbol: exchangeSymbol, depth: moment.availableDepth, ...identityOf(exchange, moment) }
+      const happened = await readTruth(urls, exchange, '/order-book', query, trueBook)
+      return sidesOf(moment) === sidesOf({ ...happened, availableDepth: moment.availableDepth }) ? [] : [moment]
     }),
   )
   return differing.flat().map(({ sequence }) => `${log.key}: the book of ${sequence} differs from the exchange's`)
+}
+
+/** The levels that are known for certain. */
+function sidesOf({ bids, asks, availableDepth }: Pick<BookMoment, 'bids' | 'asks' | 'availableDepth'>): string {
+  return JSON.stringify([bids.slice(0, availableDepth), asks.slice(0, availableDepth)])
 }
 
 /** Binance's books are told apart by their counter, the others by their time. */

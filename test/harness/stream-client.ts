@@ -14,7 +14,16 @@ const bookSchema = z.object({
   sequence: z.int().nullable(),
 }) satisfies z.ZodType<BookMessage>
 const tradeSchema = z.object({ id: z.string(), price: z.string(), size: z.string(), side: z.string().nullable() })
-const candleSchema = z.looseObject({ interval: z.string(), openTime: z.int(), closed: z.boolean() })
+const candleSchema = z.object({
+  interval: z.string(),
+  openTime: z.int(),
+  open: z.string(),
+  high: z.string(),
+  low: z.string(),
+  close: z.string(),
+  volume: z.string(),
+  closed: z.boolean(),
+})
 const gapSchema = z.looseObject({ from: z.int().nullish(), to: z.int().nullish(), reason: z.string() })
 
 const messageSchema = z.looseObject({
@@ -105,8 +114,11 @@ export class TopicLog {
     return epoch === '' || this.#seq === null ? 'subscribed without epoch or seq' : undefined
   }
 
-  /** @returns what is wrong, if anything is */
-  receive(message: StreamMessage): string | undefined {
+  /**
+   * @param isMerged whether one message may stand for several
+   * @returns what is wrong, if anything is
+   */
+  receive(message: StreamMessage, isMerged = false): string | undefined {
     const { type, seq, prevSeq } = message
     this.messages.push(message)
     // Told by a relay, which numbers nothing.
@@ -117,7 +129,9 @@ export class TopicLog {
     if (isState && (seq !== prevSeq || seq !== expected)) return `the state is ${prevSeq} to ${seq} at ${expected}`
     if (!isState && seq === prevSeq) return `a state that nobody expected at ${seq}`
     if (prevSeq !== expected) return `prevSeq ${prevSeq} after ${expected}`
-    return !isState && seq !== (prevSeq ?? 0) + 1 ? `seq ${seq} after ${prevSeq}` : undefined
+    if (isMerged && type !== 'trade') return undefined
+    // Merged messages skip numbers; `prevSeq` is that of the one before all the same.
+    return !isState && (seq ?? 0) <= (prevSeq ?? 0) ? `seq ${seq} after ${prevSeq}` : undefined
   }
 
   /** `gap`, `resync` and `stale`, from the `since`th message on. */
@@ -186,6 +200,8 @@ export class StreamClient {
   readonly #socket: StreamSocket
   readonly #exchange: string
   readonly #waiting = new Set<() => void>()
+  /** Since the server said `slow`, until it says that it is over. */
+  #isMerged = false
   #nextId = 1
 
   /** @param exchange the one that is meant where a message names none */
@@ -257,13 +273,14 @@ export class StreamClient {
 
   #take(message: StreamMessage): void {
     this.messages.push(message)
-    const { type } = message
+    const { type, data } = message
+    if (type === 'slow') this.#isMerged = data?.['conflated'] === true
     if (type !== 'subscribed' && !DATA.has(type) && !NOTICES.has(type)) return
     const key = keyOf(addressOf(message))
     const known = this.topics.get(key)
     const topic = known ?? new TopicLog(key)
     this.topics.set(key, topic)
-    const fault = type === 'subscribed' ? topic.subscribed(message) : topic.receive(message)
+    const fault = type === 'subscribed' ? topic.subscribed(message) : topic.receive(message, this.#isMerged)
     const isUninvited = known === undefined && type !== 'subscribed'
     if (fault !== undefined || isUninvited) this.faults.push(`${key}: ${fault ?? `${type} without a subscription`}`)
   }

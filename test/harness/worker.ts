@@ -23,6 +23,8 @@ export interface RunningWorker {
   /** Runs the scheduled handler, as a Cron Trigger does. */
   fireCron(): Promise<void>
   readonly db: Awaited<ReturnType<Miniflare['getD1Database']>>
+  /** Where its inspector is, if it was started with one: https://chromedevtools.github.io/devtools-protocol/. */
+  inspectorUrl(): Promise<URL>
   stop(): Promise<void>
 }
 
@@ -33,10 +35,11 @@ export interface WorkerOptions {
   readonly vars: Readonly<Record<string, string>>
   /** Gets what the worker logs; without it, that goes to the console. */
   readonly onLog?: (message: string) => void
+  readonly inspect?: boolean
 }
 
 /** Bundles the worker, applies the migrations to a fresh database and serves it. */
-export async function startWorker({ port = 0, vars, onLog }: WorkerOptions): Promise<RunningWorker> {
+export async function startWorker({ port = 0, vars, onLog, inspect }: WorkerOptions): Promise<RunningWorker> {
   const outdir = await makeOutdir()
   await bundle(join(ROOT, 'wrangler.toml'), outdir)
   // The rules say how to find modules among sources; the bundle is one file.
@@ -45,7 +48,8 @@ export async function startWorker({ port = 0, vars, onLog }: WorkerOptions): Pro
   ).workerOptions
   const bindings = { ...settings.parse(workerOptions.bindings), ENVIRONMENT: 'local', ADMIN_TOKEN, ...vars }
   const logs = onLog && { handleStructuredLogs: ({ message }: { readonly message: string }) => onLog(message) }
-  return serve(outdir, 'index.js', port, { ...workerOptions, bindings, ...logs })
+  const inspector = inspect && { inspectorPort: 0 }
+  return serve(outdir, 'index.js', port, { ...workerOptions, bindings, ...logs, ...inspector })
 }
 
 /**
@@ -88,6 +92,7 @@ async function serve(outdir: string, scriptPath: string, port: number, workerOpt
   return {
     url,
     db,
+    inspectorUrl: () => miniflare.getInspectorURL(),
     fireCron: async () => {
       await worker.scheduled({ cron: '* * * * *' })
     },

@@ -1,18 +1,21 @@
 import { env, exports } from 'cloudflare:workers'
 import { expect, inject } from 'vitest'
 import { z } from 'zod'
-import { control, deps, prepare, until } from '../faults/scenario.ts'
+import { floorToInterval } from '../../src/domain/interval.ts'
+import { control, deps, load, MINUTE, prepare, until } from '../faults/scenario.ts'
 import type { Levels } from '../harness/client-book.ts'
 import { type BookMoment, type StreamArg, StreamClient, type TopicLog } from '../harness/stream-client.ts'
 import { AGGREGATES_BEHIND } from '../simulator/binance-history.ts'
 
-export { control, deps, until }
+export { control, deps, MINUTE, until }
 
 export const EXCHANGES = ['binance', 'okx', 'bybit', 'coinbase'] as const
 export type Exchange = (typeof EXCHANGES)[number]
 
 /** After a fault has ended, all must be well again within this, simulated. */
 const RECOVERY_MS = 30_000
+/** The newest closed candle is stored within this, simulated. */
+const TAIL_MS = 90_000
 /** However fast the clock runs: what a busy machine needs by itself, real ms. */
 const PATIENCE_MS = 6_000
 
@@ -60,9 +63,22 @@ export class Listener {
     this.client = client
   }
 
-  /** Reads the lists of instruments, subscribes, and waits for the books. */
-  static async start(exchange: Exchange): Promise<Listener> {
+  /**
+   * Reads the lists of instruments, subscribes, and waits for the first of each topic: of trades before the first one
+   * nothing is known, so that an outage there is a gap.
+   *
+   * @param records whether candles and trades of the first market are stored, too
+   */
+  static async start(exchange: Exchange, { records = false } = {}): Promise<Listener> {
     await prepare(exchange)
+    if (records) await record(MARKETS[exchange][0])
+    const listener = await Listener.connect(exchange)
+    await listener.client.until(() => listener.markets.every((each) => listener.trades(each).messages.length > 0))
+    return listener
+  }
+
+  /** Connects to a feed whose instruments are known. */
+  static async connect(exchange: Exchange): Promise<Listener> {
     const listener = new Listener(exchange, await open(exchange))
     await listener.subscribe()
     return listener
@@ -129,6 +145,35 @@ export class Listener {
     }
   }
 
+  /** The candles of the first market as clients were told them: one that a late trade has changed is told again. */
+  async expectCandles(): Promise<void> {
+    const [each] = this.markets
+    const log = this.candles(each)
+    const told = new Map(log.closedCandles().map((candle) => [candle.openTime, candle]))
+    const openTimes = [...told.keys()].sort((a, b) => a - b)
+    const [first, last] = [openTimes[0], openTimes.at(-1)]
+    if (first === undefined || last === undefined) throw new Error('no candle has closed')
+    const expected = await trueCandles(each, first, last + MINUTE)
+    const isGap = (openTime: number) => log.gaps().some(({ from, to }) => from <= openTime && openTime < to)
+    const seen = openTimes.map((openTime) => {
+      const { open, high, low, close, volume } = told.get(openTime) ?? {}
+      return [openTime, open, high, low, close, volume]
+    })
+    expect(seen).toEqual(expected.filter(([openTime]) => told.has(Number(openTime)) || !isGap(Number(openTime))))
+  }
+
+  /** What is stored of the first market since it was recorded, up to a moment: waits until it is there. */
+  async expectStored(to = deps.clock.now()): Promise<void> {
+    const [each] = this.markets
+    const end = floorToInterval(to, '1m')
+    const timeoutMs = deps.clock.realMs(TAIL_MS + RECOVERY_MS) + PATIENCE_MS
+    const isThere = async () => Number((await storedCandles(each)).at(-1)?.[0]) >= end - MINUTE
+    await until(`stored candles of ${this.exchange}`, isThere, timeoutMs)
+    const stored = await storedCandles(each)
+    const from = Number(stored[0]?.[0])
+    expect(stored.filter(([openTime]) => Number(openTime) < end)).toEqual(await trueCandles(each, from, end))
+  }
+
   args(): StreamArg[] {
     return this.markets.flatMap(({ symbol }, index) => [
       { channel: 'trades', symbol },
@@ -150,6 +195,8 @@ const trueTradesSchema = z.object({
     z.object({ id: z.string(), time: z.int(), price: z.string(), size: z.string(), side: z.enum(['buy', 'sell']) }),
   ),
 })
+const candlesSchema = z.object({ candles: z.array(z.array(z.union([z.string(), z.int(), z.null()]))) })
+type TrueCandle = readonly (string | number | null)[]
 const levels = z.array(z.tuple([z.string(), z.string()]))
 const trueBookSchema = z.object({ bids: levels, asks: levels })
 
@@ -175,12 +222,37 @@ export async function trueTrades(each: Market, from: number, to: number) {
   return trades.map((trade) => ({ ...trade, id: String(Number(trade.id) - AGGREGATES_BEHIND) }))
 }
 
+/** The closed candles of [from, to): open time, open, high, low, close, volume. */
+async function trueCandles(each: Market, from: number, to: number): Promise<TrueCandle[]> {
+  const { candles } = await truthOf(each, '', { interval: '1m', start: from, end: to }, candlesSchema)
+  return candles.map((candle) => candle.slice(0, 6))
+}
+
+async function storedCandles({ exchange, symbol }: Market): Promise<TrueCandle[]> {
+  const { results } = await database
+    .prepare(
+      `SELECT open_time, open, high, low, close, volume FROM candles JOIN series ON series.id = series_id
+       JOIN instruments ON instruments.id = instrument_id
+       WHERE exchange = ?1 AND symbol = ?2 AND interval = '1m' ORDER BY open_time`,
+    )
+    .bind(exchange, symbol)
+    .all<Record<string, string | number>>()
+  return results.map((row) => Object.values(row))
+}
+
+/** Wants the candles of a market from now on. */
+async function record({ exchange, exchangeSymbol, kind }: Market): Promise<void> {
+  const start = floorToInterval(deps.clock.now(), '1m')
+  await load({ exchange, exchangeSymbol, kind, interval: '1m' }, { start, end: start + MINUTE }, true)
+}
+
 /** Each once, as it was, and none missing between the first and the last but for what was said to be. */
 async function expectTrades(each: Market, log: TopicLog): Promise<void> {
   const trades = log.trades()
   const [first, last] = [trades[0], trades.at(-1)]
   if (first === undefined || last === undefined) return
-  expect(trades.map(({ id }) => id)).toEqual([...new Set(trades.map(({ id }) => id))])
+  // A feed that restarts tells once more what came after its last checkpoint.
+  if (log.epochs.length === 1) expect(trades.map(({ id }) => id)).toEqual([...new Set(trades.map(({ id }) => id))])
   const times = trades.map(({ exchangeTime }) => exchangeTime)
   const all = await trueTrades(each, Math.min(...times), Math.max(...times) + 1)
   const expected = all.slice(all.findIndex(({ id }) => id === first.id))
@@ -199,10 +271,19 @@ function isAtEnd(id: string, lastId: string, trades: readonly { readonly id: str
   return order.indexOf(id) > order.indexOf(lastId)
 }
 
-/** The book that really was at a moment of a client's: by Binance's counter, elsewhere by time. */
-async function trueBook(each: Market, { sequence, exchangeTime }: BookMoment, depth: number) {
-  const at = each.exchange === 'binance' ? { sequence } : { time: exchangeTime }
-  return truthOf(each, '/order-book', { ...at, depth }, trueBookSchema)
+/** Books are counted by seconds since 2015; one that was numbered anew is far behind, and known by its time only. */
+const FEWEST_SECONDS = 100_000_000
+
+const trueBooks = new Map<string, Promise<z.infer<typeof trueBookSchema>>>()
+
+/** The book that really was at a moment of a client's. */
+function trueBook(each: Market, { sequence, exchangeTime }: BookMoment, depth: number) {
+  const isCounted = sequence !== null && sequence > FEWEST_SECONDS
+  const at = isCounted ? { sequence } : { time: exchangeTime }
+  const key = JSON.stringify([each.exchange, each.symbol, at, depth])
+  const known = trueBooks.get(key) ?? truthOf(each, '/order-book', { ...at, depth }, trueBookSchema)
+  trueBooks.set(key, known)
+  return known
 }
 
 /** The client's book was the true one after every message. @returns how many were compared */
@@ -221,12 +302,24 @@ export async function expectBooks(each: Market, log: TopicLog, since = 0): Promi
   return compared
 }
 
-const controlSchema = z.object({ faults: z.array(z.object({ served: z.int(), left: z.int().nullable() })) })
+const controlSchema = z.object({
+  faults: z.array(z.object({ served: z.int(), left: z.int().nullable() })),
+  streams: z.object({ sockets: z.record(z.string(), z.int()) }),
+})
+
+async function controlOf(exchange: Exchange) {
+  const response = await fetch(`${inject('exchangeHosts')[exchange]?.['spot']}/_control`)
+  return controlSchema.parse(await response.json())
+}
 
 /** The faults that a simulated exchange has been told of, and has not used up. */
 export async function faultsInForce(exchange: Exchange) {
-  const response = await fetch(`${inject('exchangeHosts')[exchange]?.['spot']}/_control`)
-  return controlSchema.parse(await response.json()).faults
+  return (await controlOf(exchange)).faults
+}
+
+/** How many sockets an exchange has to serve. */
+export async function socketsOf(exchange: Exchange): Promise<number> {
+  return Object.values((await controlOf(exchange)).streams.sockets).reduce((a, b) => a + b, 0)
 }
 
 export function feed(exchange: Exchange) {

@@ -49,5 +49,8 @@ export const readUpdate = (
   const changes = readBookChanges(state.market, instrument, sequence, depth)
   if (!state.faults.take('crossed', target, state.now())) return changes
   const bestAsk = readBook(state.market, instrument, sequence, 1).asks[0]
-  return bestAsk ? { ...changes, bids: [{ price: bestAsk.price + 1, size: bestAsk.size }, ...changes.bids] } : changes
+  if (!bestAsk) return changes
+  const crossing = { price: bestAsk.price + 1, size: bestAsk.size }
+  // The price may have been a bid a second ago: what takes that back must not take this back, too.
+  return { ...changes, bids: [crossing, ...changes.bids.filter(({ price }) => price !== crossing.price)] }
 }

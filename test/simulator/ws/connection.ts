@@ -133,7 +133,7 @@ export class StreamConnection implements StreamSocket {
     const subscription = this.#subscriptions.get(topic.key)
     if (!subscription || subscription.isSilent) return
     const frame = this.#session?.wrap?.(topic, text) ?? text
-    if (this.#state.faults.isEmpty) this.#send(frame)
+    if (this.#state.faults.isEmpty && subscription.held === undefined) this.#send(frame)
     else this.#deliverThroughFaults(subscription, frame)
   }
 

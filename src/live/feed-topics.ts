@@ -1,0 +1,192 @@
+import { AppError } from '../domain/errors.ts'
+import type { StoredInstrument } from '../domain/series.ts'
+import { type ClientTopic, topicKey } from '../domain/topic.ts'
+import type { ExchangeConnector } from '../exchanges/connector.ts'
+import type { Recorded } from './feed-io.ts'
+import { InstrumentTopics } from './instrument-topics.ts'
+import type { MarketTopic, TopicMarks, TopicSurroundings } from './market-topic.ts'
+import { createTopic } from './topics.ts'
+import { TradesTopic } from './trades-topic.ts'
+import type { Upstream } from './upstream.ts'
+
+/** A topic outlives its last client by this: one who reconnects finds it in sync. */
+const GRACE_MS = 60_000
+
+interface Demand {
+  readonly topic: ClientTopic
+  readonly instrument: StoredInstrument
+  /** Since when nobody listens; `null` while somebody does. */
+  releasedAt: number | null
+}
+
+export interface FeedTopicsOptions {
+  readonly connector: ExchangeConnector
+  readonly upstream: Upstream
+  /** Of an earlier instance; those of topics that end are taken out. */
+  readonly marks: TopicMarks
+  readonly surroundings: Omit<TopicSurroundings, 'resubscribe'>
+}
+
+/** Who needs what, and the topics that exist for it: what clients ask for, and what is recorded without them. */
+export class FeedTopics {
+  /** All that exist. */
+  readonly all = new Set<MarketTopic>()
+  readonly #options: FeedTopicsOptions
+  readonly #instruments = new Map<number, InstrumentTopics>()
+  /** By endpoint: the exchange's symbol says which instrument an event is about. */
+  readonly #bySymbol: ReadonlyMap<string, Map<string, InstrumentTopics>>
+  readonly #demands = new Map<string, Demand>()
+  readonly #recorded = new Set<MarketTopic>()
+
+  constructor(options: FeedTopicsOptions) {
+    this.#options = options
+    this.#bySymbol = new Map(options.connector.stream.endpoints.map(({ name }) => [name, new Map()]))
+  }
+
+  /** Whether the exchange streams it. */
+  offers({ channel, interval }: ClientTopic, instrument: StoredInstrument): boolean {
+    const { stream } = this.#options.connector
+    return channel !== 'status' && stream.streamsOf({ channel, instrument, interval }).length > 0
+  }
+
+  /**
+   * A client needs a topic.
+   * @throws AppError `unprocessable` where the exchange does not offer it
+   */
+  demand(topic: ClientTopic, instrument: StoredInstrument, now: number): void {
+    const key = topicKey(topic)
+    const known = this.#demands.get(key)
+    if (known !== undefined) {
+      known.releasedAt = null
+      return
+    }
+    const market = this.#ensure(topic, instrument, now)
+    this.#demands.set(key, { topic, instrument, releasedAt: null })
+    market.open(topic)
+    const refused = market.streams.find(({ state }) => state === 'rejected')
+    if (refused !== undefined) market.rejected(refused.rejection ?? 'unknown', now)
+  }
+
+  /** No client needs it any more: it ends after a while, unless it is demanded again. */
+  release(topic: ClientTopic, now: number): void {
+    const demand = this.#demands.get(topicKey(topic))
+    if (demand !== undefined) demand.releasedAt ??= now
+  }
+
+  /** These instruments are recorded from now on, and no others. */
+  record(recorded: readonly Recorded[], now: number): void {
+    const wanted = new Set<MarketTopic>()
+    for (const { instrument, intervals } of recorded) {
+      const base = { exchange: instrument.exchange, symbol: instrument.symbol, depth: null } as const
+      const topics: ClientTopic[] = intervals.map((interval) => ({ ...base, channel: 'candles', interval }))
+      for (const topic of [{ ...base, channel: 'trades', interval: null } as const, ...topics]) {
+        if (this.offers(topic, instrument)) wanted.add(this.#ensure(topic, instrument, now))
+      }
+    }
+    for (const topic of this.#recorded) topic.isRecorded = false
+    this.#recorded.clear()
+    for (const topic of wanted) {
+      topic.isRecorded = true
+      this.#recorded.add(topic)
+    }
+    this.#dropUnneeded()
+  }
+
+  /** Ends what nobody has needed for a while. */
+  expire(now: number): void {
+    let isAnyOver = false
+    for (const [key, { releasedAt }] of this.#demands) {
+      if (releasedAt === null || now - releasedAt < GRACE_MS) continue
+      this.find(key)?.close(key)
+      this.#demands.delete(key)
+      isAnyOver = true
+    }
+    if (isAnyOver) this.#dropUnneeded()
+  }
+
+  /** The topic behind a demand. */
+  find(key: string): MarketTopic | undefined {
+    const demand = this.#demands.get(key)
+    if (demand === undefined || demand.topic.channel === 'status') return undefined
+    return this.#instruments.get(demand.instrument.id)?.find(demand.topic.channel, demand.topic.interval)
+  }
+
+  ofInstrument(id: number): InstrumentTopics | undefined {
+    return this.#instruments.get(id)
+  }
+
+  ofSymbol(endpoint: string, exchangeSymbol: string): InstrumentTopics | undefined {
+    return this.#bySymbol.get(endpoint)?.get(exchangeSymbol)
+  }
+
+  /** The topic, made with its streams where it is new. */
+  #ensure(wanted: ClientTopic, instrument: StoredInstrument, now: number): MarketTopic {
+    const { connector, upstream, marks, surroundings } = this.#options
+    const { channel, interval } = wanted
+    if (channel === 'status') throw new RangeError('the status is no topic of an instrument')
+    const topics = this.#topicsOf(instrument)
+    const known = topics.find(channel, interval)
+    if (known !== undefined) return known
+    const names = connector.stream.streamsOf({ channel, instrument, interval })
+    if (names.length === 0) throw new AppError('unprocessable', `${instrument.exchange} does not stream ${channel}`)
+    const isBuilt = channel === 'candles' && connector.stream.candles === 'from-trades'
+    const trades = isBuilt ? this.#ensure({ ...wanted, channel: 'trades', interval: null }, instrument, now) : null
+    const topic = createTopic({
+      channel,
+      interval,
+      instrument,
+      api: connector.stream,
+      settleMs: connector.rest.settleMs,
+      trades: trades instanceof TradesTopic ? trades : null,
+      marks,
+      surroundings: {
+        ...surroundings,
+        resubscribe: (one, at) => {
+          for (const stream of one.streams) if (!stream.isSignOfLife) upstream.resubscribe(stream, at)
+        },
+      },
+    })
+    topics.add(channel, interval, topic)
+    this.all.add(topic)
+    for (const name of isBuilt ? [] : names) {
+      const stream = upstream.want(name, now)
+      stream.topics.add(topic)
+      topic.streams.push(stream)
+      const isHeard = stream.state === 'live' && !stream.isSignOfLife
+      if (isHeard && stream.socket !== null) topic.subscribed(stream.socket.id, now)
+    }
+    return topic
+  }
+
+  #topicsOf(instrument: StoredInstrument): InstrumentTopics {
+    const known = this.#instruments.get(instrument.id)
+    if (known !== undefined) return known
+    const topics = new InstrumentTopics(instrument)
+    this.#instruments.set(instrument.id, topics)
+    for (const { name, kinds } of this.#options.connector.stream.endpoints) {
+      if (kinds.includes(instrument.kind)) this.#bySymbol.get(name)?.set(instrument.exchangeSymbol, topics)
+    }
+    return topics
+  }
+
+  #dropUnneeded(): void {
+    for (const topics of this.#instruments.values()) {
+      for (const topic of topics.all()) if (!topic.isNeeded) this.#drop(topic, topics)
+      if (topics.all().length > 0) continue
+      const { id, exchangeSymbol } = topics.instrument
+      this.#instruments.delete(id)
+      for (const bySymbol of this.#bySymbol.values())
+        if (bySymbol.get(exchangeSymbol) === topics) bySymbol.delete(exchangeSymbol)
+    }
+  }
+
+  #drop(topic: MarketTopic, topics: InstrumentTopics): void {
+    topics.remove(topic)
+    this.all.delete(topic)
+    topic.end(this.#options.marks)
+    for (const stream of topic.streams) {
+      stream.topics.delete(topic)
+      if (stream.topics.size === 0) this.#options.upstream.drop(stream)
+    }
+  }
+}

@@ -1,0 +1,45 @@
+import { WebSocket } from 'ws'
+import { z } from 'zod'
+import type { RunningWorker } from '../harness/worker.ts'
+
+const targets = z.array(z.object({ id: z.string(), webSocketDebuggerUrl: z.url() }))
+/** How the local runtime names the worker itself among its own ones. */
+const WORKER = 'core:user:'
+const MEGABYTE = 2 ** 20
+
+/**
+ * MB that the objects of a worker take once all garbage is gone: what the limit of 128 MB is about, for all objects of a
+ * class share one heap. The memory of the process would say little: it holds the runtime and the database too, and V8
+ * gives back late what it has once taken.
+ *
+ * @param worker started with `inspect`
+ */
+export async function usedHeapMb(worker: RunningWorker): Promise<number> {
+  const url = await worker.inspectorUrl()
+  const answer = await fetch(`http://${url.host}/json`)
+  const target = targets.parse(await answer.json()).find(({ id }) => id.startsWith(WORKER))
+  if (target === undefined) throw new Error('the inspector does not know the worker')
+  const socket = new WebSocket(target.webSocketDebuggerUrl)
+  await new Promise((resolve, reject) => socket.once('open', resolve).once('error', reject))
+  try {
+    await ask(socket, 1, 'HeapProfiler.collectGarbage')
+    const { usedSize } = z.object({ usedSize: z.number() }).parse(await ask(socket, 2, 'Runtime.getHeapUsage'))
+    return usedSize / MEGABYTE
+  } finally {
+    socket.close()
+  }
+}
+
+const reply = z.object({ id: z.int().optional(), result: z.unknown() })
+
+/** https://chromedevtools.github.io/devtools-protocol/v8/ */
+function ask(socket: WebSocket, id: number, method: string): Promise<unknown> {
+  return new Promise((resolve, reject) => {
+    socket.once('close', () => reject(new Error('the inspector has closed')))
+    socket.on('message', (data) => {
+      const message = reply.parse(JSON.parse(String(data)))
+      if (message.id === id) resolve(message.result)
+    })
+    socket.send(JSON.stringify({ id, method }))
+  })
+}

@@ -1,0 +1,210 @@
+import { describe, expect, it } from 'vitest'
+import type { Candle } from '../../src/domain/candle.ts'
+import { decimal } from '../../src/domain/decimal.ts'
+import { HOUR, MINUTE, Play, SECOND, START } from './session.ts'
+import { binanceCandle } from './session-exchange.ts'
+
+const CANDLES = 'candles:binance:BTC-USDT:1m'
+const BUILT = 'candles:coinbase:BTC-USD:1m'
+
+/** The candle of minute `n`. */
+function candle(n: number, close = '100'): Candle {
+  const price = decimal('100')
+  const values = { open: price, high: decimal('200'), low: decimal('1'), close: decimal(close), volume: decimal('1') }
+  return { openTime: START + n * MINUTE, ...values, quoteVolume: null, tradeCount: null, closed: true }
+}
+
+function hear(played: Play, n: number, closed: boolean): void {
+  played.frame(binanceCandle('BTCUSDT', '1m', { openTime: START + n * MINUTE, closed }))
+}
+
+/** REST's answer to the newest question. */
+function answer(played: Play, candles: readonly Candle[]): void {
+  const question = played.of('ask-candles').at(-1)
+  if (question === undefined) throw new Error('nothing was asked')
+  const { instrument, interval, window } = question
+  const value = { ok: true, value: candles } as const
+  played.take({ kind: 'candles', instrumentId: instrument.id, interval, window, answer: value })
+}
+
+/** The minutes of the closed candles that were told; `-` stands for a gap, `?` for an open one. */
+function closed(played: Play, key: string): string[] {
+  return played.told(key).map(({ type, data }) => {
+    if (type === 'gap') return '-'
+    return data['closed'] === true ? String((Number(data['openTime']) - START) / MINUTE) : '?'
+  })
+}
+
+describe('streamed candles', () => {
+  it('are told open and closed, each closed one once; only recorded ones are stored', () => {
+    const played = new Play('binance')
+    played.demand(CANDLES)
+    hear(played, 0, false)
+    hear(played, 0, true)
+    hear(played, 0, true)
+    hear(played, 1, false)
+    expect(closed(played, CANDLES)).toEqual(['?', '0', '?'])
+    expect(played.of('store-candle')).toEqual([])
+    played.take({ kind: 'record', instruments: [{ instrument: played.instrument('BTC-USDT'), intervals: ['1m'] }] })
+    hear(played, 1, true)
+    hear(played, 1, true)
+    expect(played.of('store-candle')).toMatchObject([{ interval: '1m', candle: { openTime: START + MINUTE } }])
+  })
+
+  it('that closed during an outage are told closed, in order, before newer ones, once REST has them', () => {
+    const played = new Play('binance')
+    played.demand(CANDLES)
+    hear(played, 0, true)
+    played.drop()
+    played.wait(3 * MINUTE + 500)
+    hear(played, 3, false)
+    expect(played.of('ask-candles')).toEqual([])
+    played.wait(7 * SECOND)
+    expect(played.of('ask-candles')).toMatchObject([{ window: { start: START + MINUTE, end: START + 3 * MINUTE } }])
+    hear(played, 3, false)
+    hear(played, 3, true)
+    hear(played, 3, false)
+    expect(closed(played, CANDLES)).toEqual(['0'])
+    answer(played, [candle(2), candle(1), candle(3)])
+    expect(closed(played, CANDLES)).toEqual(['0', '1', '2', '3'])
+    played.wait(MINUTE)
+    expect(played.of('ask-candles')).toHaveLength(1)
+  })
+
+  it('are a gap where REST refuses, or does not answer; what comes after goes on', () => {
+    const played = new Play('binance')
+    played.demand(CANDLES)
+    hear(played, 0, true)
+    played.wait(2 * MINUTE + 10 * SECOND)
+    hear(played, 2, false)
+    const { instrument, interval, window } = played.of('ask-candles')[0] ?? {}
+    if (instrument === undefined || interval === undefined || window === undefined) throw new Error('nothing was asked')
+    const refusal = { ok: false, code: 'rate_limited', detail: 'too many' } as const
+    played.take({ kind: 'candles', instrumentId: instrument.id, interval, window, answer: refusal })
+    expect(closed(played, CANDLES)).toEqual(['0', '-', '?'])
+    hear(played, 2, true)
+    hear(played, 4, false)
+    played.wait(4 * MINUTE)
+    expect(closed(played, CANDLES)).toEqual(['0', '-', '?', '2', '-', '?'])
+    // The answer to that comes now: nobody waits for it any more.
+    answer(played, [candle(3)])
+    expect(closed(played, CANDLES)).toEqual(['0', '-', '?', '2', '-', '?'])
+    expect(played.status.gaps).toBe(2)
+  })
+
+  it('are asked for in part where the outage was long', () => {
+    const played = new Play('binance')
+    played.demand(CANDLES)
+    hear(played, 0, true)
+    played.wait(1_000 * MINUTE, () => played.take({ kind: 'flush' }))
+    hear(played, 999, false)
+    const [asked] = played.of('ask-candles')
+    expect(asked?.window).toEqual({ start: START + 699 * MINUTE, end: START + 999 * MINUTE })
+    expect(played.told(CANDLES, 'gap')[0]?.data).toMatchObject({ from: START + MINUTE, to: START + 699 * MINUTE })
+  })
+
+  it('that closed while no instance ran are asked for after a restart', () => {
+    const before = new Play('binance')
+    before.demand(CANDLES)
+    hear(before, 0, true)
+    const after = new Play('binance', { marks: before.session.checkpoint() })
+    after.demand(CANDLES)
+    after.wait(2 * MINUTE + 10 * SECOND)
+    hear(after, 2, false)
+    expect(after.of('ask-candles')).toMatchObject([{ window: { start: START + MINUTE, end: START + 2 * MINUTE } }])
+  })
+})
+
+describe('candles built from trades', () => {
+  /** Subscribed in the middle of minute 0; a trade each 10 s from then on. */
+  function built(options: { marks?: Play['session'] extends { checkpoint(): infer M } ? M : never } = {}) {
+    const played = new Play('coinbase', options)
+    played.now = START + 30 * SECOND
+    played.demand(BUILT)
+    let id = 0
+    const flow = (ms: number) =>
+      played.wait(ms, () => {
+        const beat = { type: 'heartbeat', last_trade_id: id, product_id: 'BTC-USD', sequence: 1 }
+        if (played.open.length === 0) return
+        played.frame(JSON.stringify({ ...beat, time: new Date(played.now).toISOString() }))
+        if (played.now % (10 * SECOND) === 0) played.trade('BTC-USD', ++id)
+      })
+    const miss = () => {
+      id += 1
+    }
+    return { played, flow, miss }
+  }
+
+  it('are told once their slot is over; that in which the trades begin is asked of REST first', () => {
+    const { played, flow } = built()
+    flow(4 * MINUTE)
+    expect(played.of('ask-candles')).toMatchObject([{ window: { start: START, end: START + MINUTE } }])
+    expect(closed(played, BUILT).filter((minute) => minute !== '?')).toEqual(['-', '1', '2', '3'])
+    const second = built()
+    second.flow(100 * SECOND)
+    expect(closed(second.played, BUILT)).not.toContain('1')
+    answer(second.played, [candle(0)])
+    second.flow(MINUTE)
+    expect(closed(second.played, BUILT).filter((minute) => minute !== '?')).toEqual(['0', '1', '2'])
+  })
+
+  it('wait for older ones that were missed', () => {
+    const { played, flow, miss } = built()
+    flow(100 * SECOND)
+    answer(played, [candle(0)])
+    const { socket } = played
+    played.isHelpful = false
+    played.drop(socket)
+    flow(30 * SECOND)
+    miss()
+    played.isHelpful = true
+    played.openNext()
+    for (const name of ['matches', 'heartbeat']) played.socket.subscribed.add(`${name}:BTC-USD`)
+    const channels = ['matches', 'heartbeat'].map((name) => ({ name, product_ids: ['BTC-USD'] }))
+    played.frame(JSON.stringify({ type: 'subscriptions', channels }))
+    // REST cannot say: the trades of that minute are a gap.
+    const { hole, instrument } = played.of('ask-trades')[0] ?? {}
+    if (hole === undefined || instrument === undefined) throw new Error('nothing was asked')
+    const refusal = { ok: false, code: 'rate_limited', detail: 'too many' } as const
+    played.take({ kind: 'trades', instrumentId: instrument.id, hole, answer: refusal })
+    flow(HOUR / 10)
+    const asked = played.of('ask-candles').at(-1)
+    expect(asked?.window).toEqual({ start: START + 2 * MINUTE, end: START + 3 * MINUTE })
+    expect(closed(played, BUILT).filter((minute) => minute !== '?')).toEqual(['0', '1', '-', '3', '4', '5', '6', '7'])
+  })
+
+  it('are never built before their trades are heard', () => {
+    const played = new Play('coinbase', { isHelpful: false })
+    played.take({ kind: 'record', instruments: [{ instrument: played.instrument('BTC-USD'), intervals: ['1m'] }] })
+    played.wait(150 * SECOND)
+    played.isHelpful = true
+    const socket = played.openNext()
+    for (const frame of played.protocol.answer(socket.sent[0]?.frame ?? '', socket.subscribed)) played.frame(frame)
+    let id = 0
+    played.wait(90 * SECOND, () => played.trade('BTC-USD', ++id))
+    expect(played.of('store-candle')).toEqual([])
+    expect(played.of('ask-candles')).toEqual([])
+    played.wait(20 * SECOND, () => played.trade('BTC-USD', ++id))
+    expect(played.of('ask-candles')).toMatchObject([{ window: { start: START + 2 * MINUTE, end: START + 3 * MINUTE } }])
+  })
+
+  it('go on after a restart with what no instance has told', () => {
+    const { played, flow } = built()
+    flow(150 * SECOND)
+    answer(played, [candle(0)])
+    const marks = played.session.checkpoint()
+    const after = new Play('coinbase', { marks })
+    after.now = START + 5 * MINUTE + 20 * SECOND
+    after.demand(BUILT)
+    const { hole, instrument } = after.of('ask-trades')[0] ?? {}
+    if (hole === undefined || instrument === undefined) throw new Error('nothing was asked')
+    const nothing = { ok: true, value: { trades: [], isComplete: true } } as const
+    after.take({ kind: 'trades', instrumentId: instrument.id, hole, answer: nothing })
+    after.wait(3 * MINUTE, () => {
+      const beat = { type: 'heartbeat', last_trade_id: 1, product_id: 'BTC-USD', sequence: 1 }
+      after.frame(JSON.stringify({ ...beat, time: new Date(after.now).toISOString() }))
+    })
+    // Minute 2 was begun, and not told.
+    expect(after.of('ask-candles')[0]?.window.start).toBe(START + 2 * MINUTE)
+  })
+})

@@ -1,0 +1,156 @@
+import { describe, expect, it } from 'vitest'
+import { MINUTE, Play, SECOND, topicOf } from './session.ts'
+import { okx } from './session-exchange.ts'
+
+const TRADES = 'trades:okx:BTC-USDT'
+
+describe('what is streamed', () => {
+  it('is what clients ask for; it ends a while after the last one has left', () => {
+    const played = new Play('okx')
+    played.demand(TRADES)
+    played.trade('BTC-USDT', 1)
+    played.release(TRADES)
+    played.wait(59 * SECOND)
+    expect(played.status.topics).toBe(1)
+    played.wait(3 * SECOND)
+    expect(played.open).toEqual([])
+    expect(played.status).toMatchObject({ topics: 0, sockets: [] })
+    expect(played.of('end-trades')).toHaveLength(1)
+  })
+
+  it('goes on for one who comes back in time', () => {
+    const played = new Play('okx')
+    played.demand(TRADES)
+    played.trade('BTC-USDT', 1)
+    played.release(TRADES)
+    played.wait(50 * SECOND)
+    played.demand(TRADES)
+    played.wait(5 * MINUTE)
+    played.trade('BTC-USDT', 2)
+    expect(played.ids(TRADES)).toEqual([1, 2])
+    expect(played.told(TRADES).map(({ seq }) => seq)).toEqual([1, 2])
+    expect(played.sockets.size).toBe(1)
+  })
+
+  it('is unsubscribed where others share the socket', () => {
+    const played = new Play('okx')
+    played.demand(TRADES, 'trades:okx:ETH-USDT')
+    played.release(TRADES)
+    played.wait(62 * SECOND)
+    expect([...played.socket.subscribed]).toEqual(['trades-all:ETH-USDT'])
+  })
+
+  it('is shared where several topics come by one stream', () => {
+    const played = new Play('bybit')
+    const [ticker, funding] = ['ticker:bybit:BTC-USDT-PERP', 'funding:bybit:BTC-USDT-PERP']
+    played.demand(ticker ?? '', funding ?? '')
+    expect([...played.socket.subscribed]).toEqual(['tickers.BTCUSDT'])
+    played.release(ticker ?? '')
+    played.wait(62 * SECOND)
+    expect([...played.socket.subscribed]).toEqual(['tickers.BTCUSDT'])
+  })
+
+  it('is also what is recorded, without anybody asking, until it no longer is', () => {
+    const played = new Play('okx')
+    const instrument = played.instrument('BTC-USDT')
+    played.take({ kind: 'record', instruments: [{ instrument, intervals: ['1m', '1h'] }] })
+    played.wait(SECOND)
+    const names = () => played.open.flatMap(({ subscribed }) => [...subscribed])
+    expect(names()).toEqual(['trades-all:BTC-USDT', 'candle1m:BTC-USDT', 'candle1H:BTC-USDT'])
+    played.trade('BTC-USDT', 1)
+    expect(played.of('store-trade')).toHaveLength(1)
+    expect(played.of('publish').filter(({ key }) => key === TRADES)).toEqual([])
+    played.demand(TRADES)
+    expect(played.session.state(topicOf(TRADES), played.now)).toEqual({ seq: 1, message: null })
+    played.take({ kind: 'record', instruments: [{ instrument, intervals: ['1h'] }] })
+    played.wait(SECOND)
+    expect(names()).toEqual(['trades-all:BTC-USDT', 'candle1H:BTC-USDT'])
+    played.take({ kind: 'record', instruments: [] })
+    played.wait(SECOND)
+    expect(names()).toEqual(['trades-all:BTC-USDT'])
+  })
+
+  it('is refused where the exchange does not have it', () => {
+    const played = new Play('coinbase')
+    const topic = topicOf('funding:coinbase:BTC-USD')
+    expect(played.session.offers(topic, played.instrument('BTC-USD'))).toBe(false)
+    expect(() => played.demand('funding:coinbase:BTC-USD')).toThrow('does not stream funding')
+  })
+
+  it('is in base units, whatever the exchange counts', () => {
+    const played = new Play('okx')
+    played.demand('trades:okx:BTC-USDT-PERP')
+    played.trade('BTC-USDT-SWAP', 1)
+    expect(played.told('trades:okx:BTC-USDT-PERP')[0]?.data).toMatchObject({ size: '0.01' })
+  })
+})
+
+it('funding is put together from streams with clocks of their own', () => {
+  const played = new Play('okx')
+  const [key, swap] = ['funding:okx:BTC-USDT-PERP', 'BTC-USDT-SWAP']
+  played.demand(key)
+  played.frame(okx('mark-price', swap, [{ instId: swap, instType: 'SWAP', markPx: '100', ts: String(played.now) }]))
+  const ts = String(played.now - 60_000)
+  const rate = { fundingRate: '0.0001', fundingTime: ts, nextFundingTime: ts, instId: swap, instType: 'SWAP', ts }
+  played.frame(okx('funding-rate', swap, [rate]))
+  played.frame(okx('index-tickers', 'BTC-USDT', [{ instId: 'BTC-USDT', idxPx: '99', ts: String(played.now - 10) }]))
+  expect(played.told(key).at(-1)?.data).toMatchObject({ markPrice: '100', rate: '0.0001', indexPrice: '99' })
+})
+
+it('a liquidation that both sockets bring is told once, and two that are alike twice', () => {
+  const played = new Play('okx')
+  const [key, swap] = ['liquidations:okx:BTC-USDT-PERP', 'BTC-USDT-SWAP']
+  played.demand(key)
+  const details = [
+    { bkLoss: '0', bkPx: '100', ccy: '', posSide: 'long', side: 'sell', sz: '1', ts: String(played.now) },
+  ]
+  const frame = JSON.stringify({
+    arg: { channel: 'liquidation-orders', instType: 'SWAP' },
+    data: [{ details, instFamily: 'BTC-USDT', instId: swap, instType: 'SWAP', uly: 'BTC-USDT' }],
+  })
+  played.frame('{"event":"notice","code":"64008","msg":"The connection will soon be closed.","connId":"c"}')
+  const [old, young] = played.open
+  if (old === undefined || young === undefined) throw new Error('there is one socket')
+  for (const socket of [old, young, old]) played.frame(frame, socket)
+  expect(played.told(key, 'liquidation')).toHaveLength(2)
+  played.wait(2 * MINUTE)
+  expect(played.open).toEqual([young])
+  expect(played.told(key, 'gap')).toEqual([])
+  played.drop(young)
+  expect(played.told(key, 'gap')).toHaveLength(1)
+})
+
+describe('the status', () => {
+  it('is told where it changes, and counts', () => {
+    const played = new Play('okx', { isHelpful: false })
+    played.demand(TRADES)
+    played.wait(SECOND)
+    expect(played.status).toMatchObject({
+      state: 'connecting',
+      sockets: [{ endpoint: 'business', state: 'connecting' }],
+    })
+    played.isHelpful = true
+    const socket = played.openNext()
+    played.wait(20 * SECOND, () => played.trade('BTC-USDT', played.now / SECOND, socket))
+    expect(played.status).toMatchObject({ state: 'live', messagesPerSecond: 1, dataAgeMs: 0, topics: 1 })
+    played.drop()
+    expect(played.status).toMatchObject({ state: 'connecting', reconnects: 1, lastError: 'business: gone' })
+    expect(played.status.sockets).toMatchObject([{ state: 'waiting', topics: 1 }])
+    const states = played.told('status:okx').map(({ data }) => data['state'])
+    expect(states).toEqual(['live', 'connecting', 'live', 'connecting'])
+  })
+
+  it('is stopped until it is started: no socket, no question; then what was missed is asked for', () => {
+    const played = new Play('okx')
+    played.demand(TRADES)
+    played.trade('BTC-USDT', 1)
+    played.take({ kind: 'stop' })
+    expect(played.open).toEqual([])
+    played.wait(MINUTE)
+    expect(played.sockets.size).toBe(1)
+    expect(played.status.state).toBe('stopped')
+    played.take({ kind: 'start' })
+    expect(played.of('ask-trades')).toMatchObject([{ hole: { afterId: '1' } }])
+    expect(played.status.state).toBe('live')
+  })
+})

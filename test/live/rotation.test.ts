@@ -1,0 +1,197 @@
+import { describe, expect, it } from 'vitest'
+import { DAY, HOUR, MINUTE, Play, type PlayedSocket, SECOND } from './session.ts'
+import { binanceBook, okxBook } from './session-exchange.ts'
+
+const TRADES = 'trades:binance:BTC-USDT'
+const BOOK = 'book:binance:BTC-USDT:5'
+const LEVELS = { bids: [['99', '1']], asks: [['101', '1']] } as const
+
+/** Binance, shortly before a socket is a day old: a busy instrument, its book, and one that is quiet. */
+class Rotated {
+  readonly played = new Play('binance')
+  readonly old: PlayedSocket
+  id = 0
+
+  constructor() {
+    this.played.demand(TRADES, BOOK, 'trades:binance:QUIET-USDT')
+    this.old = this.played.socket
+    this.book(this.old)
+    const { id } = this.played.instrument('BTC-USDT')
+    const snapshot = { exchangeSymbol: 'BTCUSDT', exchangeTime: null, sequence: '0' }
+    const levels = { bids: [level('99')], asks: [level('101')] }
+    this.played.take({ kind: 'snapshot', instrumentId: id, answer: { ok: true, value: { ...snapshot, ...levels } } })
+    this.step(this.old)
+    this.played.wait(DAY - 10 * MINUTE - this.played.now + this.old.connectedAt, () => {
+      if (this.played.now % MINUTE === 0) this.step(this.old)
+    })
+    this.played.wait(SECOND, () => this.step(this.old))
+  }
+
+  get young(): PlayedSocket {
+    const young = [...this.played.sockets.values()].at(-1)
+    if (young === undefined || young === this.old) throw new Error('there is no younger socket')
+    return young
+  }
+
+  /** The market moves by one, and these sockets say so. */
+  step(...sockets: readonly PlayedSocket[]): void {
+    this.id += 1
+    for (const socket of sockets) {
+      this.played.trade('BTCUSDT', this.id, socket)
+      this.book(socket)
+    }
+    this.played.take({ kind: 'flush' })
+  }
+
+  book(socket: PlayedSocket): void {
+    const [from, to] = [this.id * 10, this.id * 10 + 10]
+    this.played.frame(binanceBook('BTCUSDT', { kind: 'update', from, to, bids: [['98', String(to)]] }), socket)
+  }
+
+  /** Every trade was told once, in order, and nothing else but trades and a book that never ended. */
+  expectWhole(): void {
+    expect(this.played.ids(TRADES)).toEqual(Array.from({ length: this.id }, (_, n) => n + 1))
+    expect(this.played.told(BOOK).map(({ type }) => type)).not.toContain('resync')
+    expect(this.played.of('ask-snapshot')).toHaveLength(1)
+    expect(this.played.status).toMatchObject({ gaps: 0, resyncs: 0 })
+  }
+}
+
+function level(price: string) {
+  return { price, size: '1' } as never
+}
+
+describe('a socket that grows old', () => {
+  it('is replaced without a hole: the new one is heard before the old one ends', () => {
+    const rotated = new Rotated()
+    const { played, old, young } = rotated
+    expect([old.state, young.state]).toEqual(['open', 'open'])
+    expect(young.subscribed).toEqual(old.subscribed)
+    for (let n = 0; n < 70; n++) {
+      // Now the one is first, now the other.
+      const order = n % 2 === 0 ? [old, young] : [young, old]
+      rotated.step(...order.filter(({ state }) => state === 'open'))
+      played.wait(SECOND)
+    }
+    expect([old.state, young.state, old.closeReason]).toEqual(['closed', 'open', 'replaced by a younger one'])
+    rotated.expectWhole()
+    expect(played.of('ask-trades')).toEqual([])
+    expect(played.status).toMatchObject({ state: 'live', reconnects: 0, topics: 3 })
+  })
+
+  it('waits a minute for what is quiet, and moves it all the same', () => {
+    const rotated = new Rotated()
+    const { played, old, young } = rotated
+    played.wait(55 * SECOND, () => rotated.step(old, young))
+    expect(old.state).toBe('open')
+    played.wait(10 * SECOND, () => rotated.step(...[old, young].filter(({ state }) => state === 'open')))
+    expect(old.state).toBe('closed')
+    rotated.expectWhole()
+    played.trade('QUIETUSDT', 7)
+    expect(played.ids('trades:binance:QUIET-USDT')).toEqual([7])
+  })
+
+  it('may die meanwhile: the new one goes on', () => {
+    const rotated = new Rotated()
+    const { played, old, young } = rotated
+    played.wait(3 * SECOND, () => rotated.step(old, young))
+    played.drop(old)
+    played.wait(3 * SECOND, () => rotated.step(young))
+    rotated.expectWhole()
+    expect(played.of('ask-trades')).toEqual([])
+    expect(played.open).toEqual([young])
+  })
+
+  it('goes on where the new one dies, and is replaced by another', () => {
+    const rotated = new Rotated()
+    const { played, old, young } = rotated
+    played.wait(5 * SECOND, () => rotated.step(old, young))
+    played.drop(young)
+    played.wait(5 * SECOND, () => rotated.step(...played.open))
+    expect(old.state).toBe('open')
+    expect(rotated.young).not.toBe(young)
+    played.wait(70 * SECOND, () => rotated.step(...played.open))
+    expect(played.open).toEqual([rotated.young])
+    rotated.expectWhole()
+  })
+
+  it('is kept while the new one is refused', () => {
+    const rotated = new Rotated()
+    const { played, old, young } = rotated
+    played.isHelpful = false
+    played.drop(young)
+    played.wait(5 * MINUTE, () => {
+      rotated.step(old)
+      if (played.isConnecting) played.refuse(503)
+    })
+    expect(old.state).toBe('open')
+    expect(played.sockets.size).toBeLessThan(40)
+    played.isHelpful = true
+    played.wait(2 * MINUTE, () => rotated.step(...played.open))
+    expect(old.state).toBe('closed')
+    rotated.expectWhole()
+  })
+
+  it('takes up what is demanded meanwhile on the new one', () => {
+    const { played, old, young } = new Rotated()
+    played.demand('trades:binance:NEW-USDT')
+    played.wait(SECOND)
+    expect(played.open).toHaveLength(2)
+    expect([old, young].map(({ subscribed }) => subscribed.has('newusdt@aggTrade'))).toEqual([false, true])
+  })
+
+  it('leaves no socket behind where nothing is needed any more', () => {
+    const { played } = new Rotated()
+    for (const key of [TRADES, BOOK, 'trades:binance:QUIET-USDT']) played.release(key)
+    played.wait(2 * MINUTE)
+    expect(played.open).toEqual([])
+    expect(played.status.sockets).toEqual([])
+  })
+})
+
+it('a socket that the exchange is about to end is replaced, as soon as that may be', () => {
+  const played = new Play('okx')
+  played.demand('book:okx:BTC-USDT:5')
+  const old = played.socket
+  const snapshot = okxBook('BTC-USDT', { kind: 'snapshot', from: -1, to: 5, ...LEVELS })
+  played.frame(snapshot)
+  played.isHelpful = false
+  played.frame('{"event":"notice","code":"64008","msg":"The connection will soon be closed.","connId":"c"}')
+  played.refuse()
+  played.isHelpful = true
+  played.wait(5 * SECOND)
+  const [, young] = played.open
+  if (young === undefined) throw new Error('there is no younger socket')
+  played.frame(snapshot, young)
+  played.wait(5 * SECOND)
+  expect([old.state, young.state]).toEqual(['closed', 'open'])
+  played.frame(okxBook('BTC-USDT', { kind: 'update', from: 5, to: 6, bids: [['98', '1']] }), young)
+  played.take({ kind: 'flush' })
+  expect(played.told('book:okx:BTC-USDT:5').map(({ type }) => type)).toEqual(['book'])
+  expect(played.status).toMatchObject({ state: 'live', resyncs: 0 })
+})
+
+it('a book whose new socket has its snapshot ends with that socket, and starts anew on the old one', () => {
+  const played = new Play('okx')
+  played.demand('book:okx:BTC-USDT:5')
+  const old = played.socket
+  const snapshot = okxBook('BTC-USDT', { kind: 'snapshot', from: -1, to: 5, ...LEVELS })
+  played.frame(snapshot)
+  played.frame('{"event":"notice","code":"64008","msg":"The connection will soon be closed.","connId":"c"}')
+  const [, young] = played.open
+  if (young === undefined) throw new Error('there is no younger socket')
+  played.frame(snapshot, young)
+  played.fresh('send')
+  played.drop(young)
+  played.wait(SECOND)
+  const asked = played.fresh('send').filter(({ socket }) => socket === old.id)
+  expect(asked.map(({ frame }) => JSON.parse(frame).op)).toEqual(['unsubscribe', 'subscribe'])
+  expect(played.told('book:okx:BTC-USDT:5').map(({ type }) => type)).toEqual(['resync'])
+})
+
+it('exchanges that end no socket by its age are left alone', () => {
+  const played = new Play('bybit')
+  played.demand('trades:bybit:BTC-USDT')
+  played.wait(25 * HOUR)
+  expect(played.sockets.size).toBe(1)
+})

@@ -1,0 +1,158 @@
+import { describe, expect, it } from 'vitest'
+import { decimal } from '../../src/domain/decimal.ts'
+import type { Trade } from '../../src/domain/trade.ts'
+import { MINUTE, Play, SECOND } from './session.ts'
+
+const TRADES = 'trades:okx:BTC-USDT'
+
+function trade(id: number | string, exchangeTime: number): Trade {
+  const [price, size] = [decimal('100'), decimal('1')]
+  return { exchangeSymbol: 'BTC-USDT', id: String(id), price, size, side: 'buy', exchangeTime }
+}
+
+/** Trades 1 to 3 were told, then the socket was lost and another one opened. */
+function reconnected(exchange: 'okx' | 'bybit' = 'okx'): Play {
+  const played = new Play(exchange)
+  played.demand(`trades:${exchange}:BTC-USDT`)
+  for (const id of [1, 2, 3]) played.trade(played.instrument('BTC-USDT').exchangeSymbol, id)
+  played.drop()
+  played.wait(2 * SECOND)
+  return played
+}
+
+/** REST's answer to the oldest question that was not answered. */
+function answer(played: Play, trades: readonly Trade[], isComplete = true): void {
+  const question = played.fresh('ask-trades')[0]
+  if (question === undefined) throw new Error('nothing was asked')
+  const { hole, instrument } = question
+  played.take({
+    kind: 'trades',
+    instrumentId: instrument.id,
+    hole,
+    answer: { ok: true, value: { trades, isComplete } },
+  })
+}
+
+describe('trades over a lost socket', () => {
+  it('are asked of REST once, and told in order', () => {
+    const played = reconnected()
+    expect(played.of('ask-trades')).toMatchObject([{ hole: { afterId: '3', beforeId: null } }])
+    played.trade('BTC-USDT', 6)
+    played.trade('BTC-USDT', 7)
+    expect(played.ids(TRADES)).toEqual([1, 2, 3])
+    answer(
+      played,
+      [4, 5, 6].map((id) => trade(id, played.now)),
+    )
+    expect(played.ids(TRADES)).toEqual([1, 2, 3, 4, 5, 6, 7])
+    expect(played.told(TRADES, 'gap')).toEqual([])
+    expect(played.of('store-trade').map(({ trade: { seq } }) => seq)).toEqual([1, 2, 3, 4, 5, 6, 7])
+    expect(played.of('ask-trades')).toHaveLength(1)
+  })
+
+  it('that REST has only some of are told as a gap, and stored as one', () => {
+    const played = reconnected()
+    played.trade('BTC-USDT', 6)
+    answer(played, [trade(5, played.now)], false)
+    expect(played.ids(TRADES)).toEqual([1, 2, 3, 5, 6])
+    const [gap] = played.told(TRADES, 'gap')
+    expect(gap?.data).toMatchObject({ afterId: '3', beforeId: '5', reason: 'trades_missing' })
+    expect(played.of('store-trade-gap')).toMatchObject([{ gap: { reason: 'trades_missing' } }])
+    expect(played.status.gaps).toBe(1)
+    // The gap stands where the trades are missing.
+    const order = played.told(TRADES).map(({ type, data }) => (type === 'gap' ? 'gap' : data['id']))
+    expect(order).toEqual(['1', '2', '3', 'gap', '5', '6'])
+    const messages = played.told(TRADES)
+    for (const [n, { seq, prevSeq }] of messages.entries()) expect([seq, prevSeq]).toEqual([n + 1, n])
+  })
+
+  it('are a gap where REST does not answer', () => {
+    const played = reconnected()
+    played.trade('BTC-USDT', 6)
+    const question = played.fresh('ask-trades')[0]
+    if (question === undefined) throw new Error('nothing was asked')
+    const { hole, instrument } = question
+    const refusal = { ok: false, code: 'rate_limited', detail: 'too many' } as const
+    played.take({ kind: 'trades', instrumentId: instrument.id, hole, answer: refusal })
+    expect(played.told(TRADES, 'gap')).toHaveLength(1)
+    expect(played.ids(TRADES)).toEqual([1, 2, 3, 6])
+  })
+
+  it('are waited for no longer than is good', () => {
+    const played = reconnected()
+    played.trade('BTC-USDT', 6)
+    played.wait(12 * SECOND)
+    expect(played.ids(TRADES)).toEqual([1, 2, 3, 6])
+    expect(played.told(TRADES, 'gap')).toHaveLength(1)
+  })
+
+  it('of Bybit join where the most recent ones of REST overlap', () => {
+    const played = reconnected('bybit')
+    played.trade('BTCUSDT', 6)
+    answer(
+      played,
+      [2, 3, 4, 5, 6].map((id) => ({ ...trade(`t${id}`, played.now - 1_000 + id), exchangeSymbol: 'BTCUSDT' })),
+    )
+    expect(played.ids('trades:bybit:BTC-USDT')).toEqual([1, 2, 3, 4, 5, 6])
+    expect(played.told('trades:bybit:BTC-USDT', 'gap')).toEqual([])
+  })
+})
+
+it('an unreadable frame is noticed by the next trade', () => {
+  const played = new Play('okx')
+  played.demand(TRADES)
+  played.trade('BTC-USDT', 1)
+  played.frame('{"arg":{"channel":"trades-all","instId":"BTC-USDT"},"data":[{"instId":"BTC-U')
+  expect(played.status.invalidFrames).toBe(1)
+  played.trade('BTC-USDT', 3)
+  expect(played.of('ask-trades')).toMatchObject([{ hole: { afterId: '1', beforeId: '3' } }])
+})
+
+it('a socket of which little can be read is given up', () => {
+  const played = new Play('okx')
+  played.demand(TRADES)
+  const { socket } = played
+  for (let n = 0; n < 6; n++) played.frame('{')
+  expect(socket.closeReason).toContain('unreadable')
+  const calm = new Play('okx')
+  calm.demand(TRADES)
+  calm.wait(5 * MINUTE, () => calm.frame(calm.now % (3 * SECOND) === 0 ? '{' : 'pong'))
+  expect(calm.sockets.size).toBe(1)
+})
+
+it('a feed that is started anew asks for what it has missed since its mark', () => {
+  const before = new Play('okx')
+  before.demand(TRADES)
+  before.trade('BTC-USDT', 1)
+  before.trade('BTC-USDT', 2)
+  const marks = before.session.checkpoint()
+  const after = new Play('okx', { marks: JSON.parse(JSON.stringify(marks)) })
+  after.wait(MINUTE)
+  after.demand(TRADES)
+  expect(after.of('ask-trades')).toMatchObject([{ hole: { afterId: '2', beforeId: null } }])
+  after.trade('BTC-USDT', 4)
+  answer(after, [trade(3, after.now)])
+  expect(after.ids(TRADES)).toEqual([3, 4])
+})
+
+it('what ended is not gone on with: one who comes later does not get what was missed meanwhile', () => {
+  const played = new Play('okx')
+  played.demand(TRADES)
+  played.trade('BTC-USDT', 1)
+  played.release(TRADES)
+  played.wait(2 * MINUTE)
+  expect(played.of('end-trades')).toHaveLength(1)
+  expect(played.session.checkpoint().trades).toEqual({})
+  played.demand(TRADES)
+  played.trade('BTC-USDT', 100)
+  expect(played.of('ask-trades')).toEqual([])
+  expect(played.ids(TRADES)).toEqual([1, 100])
+})
+
+it('a mark that nobody takes up is dropped after a while', () => {
+  const marks = { trades: { 9: { id: '1', exchangeTime: 1, recentIds: [] } }, candles: {} }
+  const played = new Play('okx', { marks })
+  expect(played.session.checkpoint()).toEqual(marks)
+  played.wait(11 * MINUTE)
+  expect(played.session.checkpoint()).toEqual({ trades: {}, candles: {} })
+})

@@ -1,0 +1,254 @@
+import { describe, expect, it } from 'vitest'
+import type { ExchangeName } from '../../src/exchanges/registry.ts'
+import { DAY, HOUR, MINUTE, Play, SECOND } from './session.ts'
+import { binance, bybitBook, okx, okxBook } from './session-exchange.ts'
+
+/** Two instruments: `A` moves each second, `B` falls silent. */
+function market(exchange: ExchangeName = 'okx'): { played: Play; quote: string; flow: (ms: number) => void } {
+  const played = new Play(exchange)
+  const quote = exchange === 'coinbase' ? 'USD' : 'USDT'
+  played.demand(`trades:${exchange}:A-${quote}`, `trades:${exchange}:B-${quote}`)
+  const [a, b] = [`A-${quote}`, `B-${quote}`].map((symbol) => played.instrument(symbol).exchangeSymbol)
+  let id = 0
+  const flow = (ms: number) =>
+    played.wait(ms, () => {
+      for (const socket of played.open) played.trade(a ?? '', ++id, socket)
+    })
+  played.trade(b ?? '', 1)
+  flow(5 * SECOND)
+  return { played, quote, flow }
+}
+
+const B = 'trades:okx:B-USDT'
+
+describe('a stream that falls silent while others flow', () => {
+  it('is asked about once, and is quiet where REST has nothing newer', () => {
+    const { played, flow } = market()
+    flow(7 * SECOND)
+    expect(played.of('ask-newest')).toMatchObject([{ stream: 'business/trades-all:B-USDT', what: 'trade' }])
+    expect(played.status).toMatchObject({ state: 'live', quiet: ['trades-all:B-USDT'], stale: [] })
+    flow(HOUR)
+    // 10, 20, 40 … seconds after each other.
+    expect(played.of('ask-newest')).toHaveLength(8)
+    expect(played.sockets.size).toBe(1)
+    expect(played.told(B).map(({ type }) => type)).toEqual(['trade'])
+    played.trade('B-USDT', 2)
+    expect(played.status.quiet).toEqual([])
+  })
+
+  it('is stale where REST has something newer: told, and asked for again, alone', () => {
+    const { played, flow } = market()
+    played.newest = () => ({ ok: true, value: { what: 'trade', time: played.now - SECOND } })
+    played.fresh('send')
+    flow(12 * SECOND)
+    expect(played.told(B, 'stale')).toHaveLength(1)
+    expect(played.told('trades:okx:A-USDT', 'stale')).toEqual([])
+    const asked = played.fresh('send').filter(({ frame }) => frame !== 'ping')
+    expect(asked.map(({ frame }) => [JSON.parse(frame).op, JSON.parse(frame).args])).toEqual([
+      ['unsubscribe', [{ channel: 'trades-all', instId: 'B-USDT' }]],
+      ['subscribe', [{ channel: 'trades-all', instId: 'B-USDT' }]],
+    ])
+    expect(played.status).toMatchObject({ state: 'stale', stale: ['trades-all:B-USDT'], reconnects: 0 })
+    expect(played.of('ask-trades')).toHaveLength(1)
+    played.trade('B-USDT', 2)
+    flow(SECOND)
+    expect(played.status).toMatchObject({ state: 'live', stale: [] })
+    expect(played.told('status:okx', 'status').map(({ data }) => data['state'])).toContain('stale')
+  })
+
+  it('has a moment to bring what REST has just got', () => {
+    const { played, flow } = market()
+    played.newest = () => ({ ok: true, value: { what: 'trade', time: played.now } })
+    flow(6 * SECOND)
+    expect(played.of('ask-newest')).toHaveLength(1)
+    played.trade('B-USDT', 2)
+    flow(5 * SECOND)
+    expect(played.told(B, 'stale')).toEqual([])
+    expect(played.status.state).toBe('live')
+  })
+
+  it('gets a new socket where that does not help, and then no more than that: it costs only itself', () => {
+    const { played, flow } = market()
+    const [first] = played.open
+    played.newest = () => ({ ok: true, value: { what: 'trade', time: played.now - SECOND } })
+    flow(30 * SECOND)
+    expect(first?.closeReason).toBe('trades-all:B-USDT stays silent')
+    flow(12 * HOUR)
+    expect(played.sockets.size).toBe(2)
+    const asked = played.of('send').filter(({ frame }) => frame.includes('"subscribe"'))
+    expect(asked.length).toBeLessThan(40)
+    expect(played.status).toMatchObject({ state: 'stale', stale: ['trades-all:B-USDT'] })
+  })
+
+  it('is rejected where REST does not know it: Binance acknowledges any name', () => {
+    const { played, flow } = market('binance')
+    played.newest = () => ({ ok: false, code: 'unknown_instrument', detail: 'Invalid symbol.' })
+    flow(HOUR)
+    expect(played.status).toMatchObject({
+      state: 'live',
+      rejected: [{ topic: 'busdt@aggTrade', reason: 'Invalid symbol.' }],
+    })
+    expect(played.told('trades:binance:B-USDT', 'gap')).toHaveLength(1)
+    expect(played.of('ask-newest').length).toBeLessThan(10)
+    expect(played.sockets.size).toBe(1)
+  })
+
+  it('is not suspected for as long as its own pace allows', () => {
+    const { played, flow } = market()
+    for (let id = 2; id < 60; id++) {
+      flow(5 * SECOND)
+      played.trade('B-USDT', id)
+    }
+    const before = played.of('ask-newest').length
+    flow(95 * SECOND)
+    expect(played.of('ask-newest')).toHaveLength(before)
+    flow(15 * SECOND)
+    expect(played.of('ask-newest')).toHaveLength(before + 1)
+  })
+
+  it('is looked into one by one', () => {
+    const played = new Play('okx')
+    played.newest = () => null
+    for (const n of [0, 1, 2, 3, 4]) played.demand(`trades:okx:A${n}-USDT`)
+    played.demand('trades:okx:FLOWS-USDT')
+    played.wait(30 * SECOND, () => played.trade('FLOWS-USDT', played.now))
+    expect(played.of('ask-newest')).toHaveLength(1)
+  })
+})
+
+describe('a socket of which everything is silent', () => {
+  it('is replaced at once where REST has something newer', () => {
+    const { played } = market()
+    const { socket } = played
+    for (let id = 2; id < 40; id++)
+      played.wait(SECOND, () => ['A-USDT', 'B-USDT'].map((name) => played.trade(name, id + 9)))
+    played.newest = () => ({ ok: true, value: { what: 'trade', time: played.now - SECOND } })
+    played.wait(25 * SECOND)
+    expect(socket).toMatchObject({ state: 'closed', closeReason: 'silent' })
+    for (const key of [B, 'trades:okx:A-USDT']) expect(played.told(key, 'stale')).toHaveLength(1)
+  })
+
+  it.each(['okx', 'binance', 'bybit'] as const)('is left alone where nothing happens: a dead day on %s', (exchange) => {
+    const { played } = market(exchange)
+    const channels = ['ticker', 'bbo', 'candles', 'book'].map((channel) => `${channel}:${exchange}:A-USDT`)
+    played.demand(`${channels[0]}`, `${channels[1]}`, `${channels[2]}:1m`, `${channels[3]}:20`)
+    const snapshot = { kind: 'snapshot', from: -1, to: 1, bids: [['9', '1']], asks: [['11', '1']] } as const
+    for (const socket of played.open) {
+      if (exchange === 'okx') played.frame(okxBook('A-USDT', snapshot), socket)
+      if (exchange === 'bybit') played.frame(bybitBook('AUSDT', snapshot), socket)
+    }
+    played.wait(DAY)
+    // One rotation on Binance; the two paths of OKX.
+    expect(played.sockets.size).toBeLessThanOrEqual(2)
+    expect(played.of('ask-newest').length).toBeLessThan(6 * 40)
+    expect(played.status).toMatchObject({ state: 'live', stale: [], reconnects: 0 })
+  })
+
+  it('is replaced where REST does not answer, ever less often', () => {
+    const { played } = market()
+    played.newest = () => ({ ok: false, code: 'exchange_unavailable', detail: 'no answer' })
+    played.wait(MINUTE)
+    expect(played.sockets.size).toBe(3)
+    expect(played.told(B, 'stale').length).toBeGreaterThan(0)
+    played.wait(DAY)
+    expect(played.sockets.size).toBeLessThan(40)
+  })
+
+  it('is replaced where the answer never comes', () => {
+    const { played } = market()
+    played.newest = () => null
+    played.wait(5 * MINUTE)
+    expect(played.sockets.size).toBeGreaterThan(1)
+  })
+})
+
+describe('what is silent by its nature', () => {
+  it('are funding rates, which come twice a minute: the mark price between them is no answer for them', () => {
+    const played = new Play('okx')
+    played.newest = () => ({ ok: true, value: { what: 'trade', time: played.now } })
+    played.demand('funding:okx:BTC-USDT-PERP')
+    const swap = 'BTC-USDT-SWAP'
+    played.wait(HOUR, () => {
+      const ts = String(played.now)
+      if (played.now % MINUTE === 0) {
+        const rate = { fundingRate: '0.0001', fundingTime: ts, nextFundingTime: ts, instId: swap, instType: 'SWAP', ts }
+        played.frame(okx('funding-rate', swap, [rate]))
+      }
+      played.frame(okx('mark-price', swap, [{ instId: swap, instType: 'SWAP', markPx: '100', ts }]))
+    })
+    expect(played.sockets.size).toBe(1)
+    expect(played.of('ask-newest')).toEqual([])
+    expect(played.told('funding:okx:BTC-USDT-PERP', 'stale')).toEqual([])
+    expect(played.status.quiet).toEqual(['index-tickers:BTC-USDT'])
+  })
+
+  it('are mark prices never: a socket of nothing else that is silent is dead', () => {
+    const played = new Play('binance')
+    played.demand('funding:binance:BTC-USDT-PERP')
+    const mark = () => ({ e: 'markPriceUpdate', E: played.now, s: 'BTCUSDT', p: '1', i: '1', r: '0', T: 1 })
+    played.wait(MINUTE, () => played.frame(binance('btcusdt@markPrice@1s', mark())))
+    const { socket } = played
+    played.wait(2 * MINUTE)
+    expect(socket).toMatchObject({ state: 'closed', closeReason: 'silent' })
+    played.wait(DAY)
+    expect(played.sockets.size).toBeLessThan(40)
+  })
+
+  it('are candles of a day: they are judged by when they were last heard', () => {
+    const played = new Play('okx')
+    played.demand('candles:okx:A-USDT:1d')
+    const lastTrade = played.now + 5 * SECOND
+    played.newest = () => ({ ok: true, value: { what: 'trade', time: lastTrade } })
+    const row = [String(played.now), '1', '1', '1', '1', '1', '1', '1', '0']
+    played.wait(5 * SECOND, () => played.frame(okx('candle1Dutc', 'A-USDT', [row])))
+    played.wait(HOUR)
+    expect(played.told('candles:okx:A-USDT:1d', 'stale')).toEqual([])
+    expect(played.sockets.size).toBe(1)
+  })
+
+  it('are best prices that come with the ticker of Coinbase: only a newer trade says more', () => {
+    const played = new Play('coinbase')
+    played.demand('bbo:coinbase:A-USD')
+    const beat =
+      '{"type":"heartbeat","last_trade_id":1,"product_id":"A-USD","sequence":1,"time":"2026-01-01T00:00:00Z"}'
+    played.wait(HOUR, () => played.frame(beat))
+    expect(new Set(played.of('ask-newest').map(({ what }) => what))).toEqual(new Set(['trade']))
+    expect(played.sockets.size).toBe(1)
+  })
+})
+
+describe('books', () => {
+  it('are compared by their best prices', () => {
+    const played = new Play('okx')
+    played.demand('book:okx:A-USDT:5')
+    played.frame(okxBook('A-USDT', { kind: 'snapshot', from: -1, to: 1, bids: [['9', '1']], asks: [['11', '1']] }))
+    played.newest = () => ({ ok: true, value: { what: 'book', bid: '9', ask: '11' } })
+    played.wait(15 * SECOND)
+    expect(played.status.quiet).toEqual(['books:A-USDT'])
+    played.newest = () => ({ ok: true, value: { what: 'book', bid: '9', ask: '10' } })
+    played.wait(30 * SECOND)
+    expect(played.told('book:okx:A-USDT:5').map(({ type }) => type)).toEqual(['stale', 'resync'])
+  })
+})
+
+it('a trade that was recovered over REST is not missing from the stream', () => {
+  const { played } = market()
+  const tradedAt = played.now + 100
+  played.drop()
+  played.wait(3 * SECOND)
+  played.newest = () => ({ ok: true, value: { what: 'trade', time: tradedAt } })
+  played.wait(HOUR)
+  expect(played.told(B, 'stale')).toEqual([])
+  expect(played.sockets.size).toBe(2)
+})
+
+it('a stream is not taken for alive because another one says the same', () => {
+  const played = new Play('okx')
+  played.demand('ticker:okx:A-USDT', 'bbo:okx:A-USDT')
+  const ticker = () => ({ instType: 'SPOT', instId: 'A-USDT', last: '1', ts: String(played.now), ...summary })
+  const summary = { askPx: '2', askSz: '1', bidPx: '1', bidSz: '1', open24h: '1', high24h: '1', low24h: '1' }
+  played.wait(12 * SECOND, () => played.frame(okx('tickers', 'A-USDT', [{ ...ticker(), volCcy24h: '1', vol24h: '1' }])))
+  expect(played.told('ticker:okx:A-USDT', 'ticker')).toHaveLength(12)
+  expect(played.told('bbo:okx:A-USDT')).toEqual([])
+  expect(played.of('ask-newest').map(({ stream }) => stream)).toEqual(['public/bbo-tbt:A-USDT'])
+})
