@@ -9,7 +9,7 @@ import { median, percentile, randomOf } from './statistics.ts'
 
 describe('the arguments', () => {
   it('run everything as a table, unless they say otherwise', () => {
-    expect(parseBenchArguments([])).toEqual({ names: ['load', 'query'], json: false })
+    expect(parseBenchArguments([])).toEqual({ names: ['load', 'query', 'decode', 'stream'], json: false })
     expect(parseBenchArguments(['query', '--json'])).toEqual({ names: ['query'], json: true })
     expect(parseBenchArguments(['--json', 'query', 'load', 'query'])).toEqual({ names: ['query', 'load'], json: true })
   })
@@ -21,7 +21,7 @@ describe('the arguments', () => {
       execFile(process.execPath, [main, 'loads'], (error, _, stderr) => resolve([error?.code, stderr]))
     })
     expect(status).toBe(2)
-    expect(complaint).toContain('usage: npm run bench [-- load|query] [--json]')
+    expect(complaint).toContain('usage: npm run bench [-- load|query|decode|stream] [--json]')
   })
 })
 

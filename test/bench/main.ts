@@ -1,11 +1,18 @@
-/** `npm run bench [-- load|query] [--json]`: each figure beside what it is held against. */
+/** `npm run bench [-- load|query|decode|stream] [--json]`: each figure beside what it is held against. */
 
 import { type BenchName, parseBenchArguments, USAGE } from './arguments.ts'
+import { runDecode } from './decode.ts'
 import { runLoad } from './load.ts'
 import { runQuery } from './query.ts'
 import { formatJson, formatRow, type Report } from './report.ts'
+import { runStream } from './stream.ts'
 
-const benches: Readonly<Record<BenchName, (report: Report) => Promise<void>>> = { load: runLoad, query: runQuery }
+const benches: Readonly<Record<BenchName, (report: Report) => Promise<void>>> = {
+  load: runLoad,
+  query: runQuery,
+  decode: runDecode,
+  stream: runStream,
+}
 
 async function main(): Promise<void> {
   const { names, json } = readArguments()

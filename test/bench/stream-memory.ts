@@ -26,17 +26,17 @@ export async function measureStreamMemory(report: Report): Promise<void> {
   try {
     // The worker is not loaded before somebody asks it for something.
     await fetch(new URL('/v1/exchanges', worker.url.href))
-    const empty = await usedHeapMb(worker)
+    let before = await usedHeapMb(worker)
     for (const { exchange, client } of clients) {
       const args = ASSETS.map((asset) => ({ channel: 'book', exchange, symbol: `${asset}-USDT`, depth: 20 }))
       await client.ask(z.object({}), { ask: 'open', url: socketUrl(worker, `/v1/stream/${exchange}`), args })
       if (exchange === 'binance') await binance.send(FRAMES, PER_SECOND)
       await client.ask(z.object({}), { ask: 'await-books' })
-      const value = (await usedHeapMb(worker)) - (exchange === 'binance' ? empty : 0)
-      report({ case: `memory ${exchange}`, value, unit: 'MB', against: null })
+      const now = await usedHeapMb(worker)
+      report({ case: `memory of ${exchange}`, value: now - before, unit: 'MB', against: null })
+      before = now
     }
-    const value = await usedHeapMb(worker)
-    report({ case: 'memory', value, unit: 'MB', against: { name: 'limit', value: LIMIT_MB } })
+    report({ case: 'memory', value: before, unit: 'MB', against: { name: 'limit', value: LIMIT_MB } })
   } finally {
     for (const { client } of clients) client.stop()
     await worker.stop()

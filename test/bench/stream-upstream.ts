@@ -45,7 +45,6 @@ export async function measureUpstream(report: Report): Promise<void> {
     await echo.perSecond(WARM_UP_SLICES)
     for (let round = 0; round < ROUNDS; round++) {
       const cpu = feed.cpu()
-      console.error(ours, theirs)
       ours.push(await feed.perSecond(SLICES))
       if (round === ROUNDS - 1) cpu.report(report, 'upstream')
       const bareCpu = echo.cpu()

@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { expect, it } from 'vitest'
 import { FaultyExchange, happenings, type PlayedName } from './session-world.ts'
 
-const RUNS = Number(process.env['R'] ?? 150)
+const RUNS = 100
 
 it.each<PlayedName>(['binance', 'okx', 'bybit'])('whatever happens at %s, clients miss nothing unsaid', (exchange) => {
   fc.assert(

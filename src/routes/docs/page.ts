@@ -1,4 +1,36 @@
 import { errorCodes } from '../../domain/errors.ts'
+import { MAX_SUBSCRIPTIONS } from '../../domain/stream-command.ts'
+import { bookDepths, channels } from '../../domain/topic.ts'
+import { errorMeanings } from './error-meanings.ts'
+
+/** Our own plain text, in which backticks stand around code. */
+const asHtml = (text: string) => text.replace(/`([^`]+)`/g, '<code>$1</code>')
+
+const list = (names: readonly (string | number)[]) => names.map((name) => `<code>${name}</code>`).join(', ')
+
+const subscribe =
+  '{"op":"subscribe","id":1,"args":[{"channel":"book","exchange":"okx","symbol":"BTC-USDT","depth":20}]}'
+
+const stream = `
+<p><code>/v1/stream/{exchange}</code> and <code>/v1/stream</code> are WebSockets. Every message of both sides is described by
+<a href="/asyncapi.json">/asyncapi.json</a> (AsyncAPI 3.0). A client sends one command a message:</p>
+<pre>${subscribe}</pre>
+<p>Commands: <code>subscribe</code>, <code>unsubscribe</code>, <code>list</code>, <code>configure</code>, <code>ping</code>,
+<code>pong</code>. Channels: ${list(channels)}. Depths: ${list(bookDepths)}. At most ${MAX_SUBSCRIPTIONS} subscriptions a connection.
+Each frame of the server is a JSON array of messages:</p>
+<ul>
+<li><code>subscribed</code>: the topic follows from <code>seq</code> on. <code>epoch</code> changes when the feed restarts, and all
+<code>seq</code> with it.</li>
+<li><code>trade</code>, <code>candle</code>, <code>ticker</code>, <code>bbo</code>, <code>book</code>, <code>funding</code>, <code>open-interest</code>,
+<code>liquidation</code>, <code>status</code>: data. <code>prevSeq</code> is the <code>seq</code> of the message of this topic before it: where they
+do not join, something was lost on the way.</li>
+<li><code>gap</code>: something is missing here. <code>resync</code>: the book is not known to be right until the next snapshot.
+<code>stale</code>: the exchange has newer data than it streamed.</li>
+<li><code>ping</code>: answer <code>{"op":"pong","id":…}</code> with its id. <code>slow</code>: the client does not follow, so that messages
+are merged.</li>
+</ul>
+<p>Close codes: 1008 slow or abuse, 1012 restart: connect again. The same frames come as server-sent events with
+<code>Accept: text/event-stream</code> and the topics in the URL: <code>/v1/stream?topic=trades:okx:BTC-USDT</code>.</p>`
 
 /** The reference page: draws itself from `/openapi.json`, with nothing from anywhere else. */
 export const docsPage = `<!doctype html>
@@ -22,9 +54,11 @@ export const docsPage = `<!doctype html>
 <h1>zvt-crypto API</h1>
 <p id="about" class="quiet">The machine-readable description is <a href="/openapi.json">/openapi.json</a>.</p>
 <main id="calls">Loading…</main>
+<h2 id="stream">The stream</h2>
+${stream}
 <h2>Errors</h2>
 <p>Every failure is <code>application/problem+json</code> (RFC 9457). Programs decide by its <code>code</code>:</p>
-<ul>${errorCodes.map((code) => `<li id="${code}"><code>${code}</code></li>`).join('')}</ul>
+<dl>${errorCodes.map((code) => `<dt id="${code}"><code>${code}</code></dt><dd>${asHtml(errorMeanings[code])}</dd>`).join('')}</dl>
 <script>
 const make = (tag, text, ...children) => {
   const element = document.createElement(tag)
