@@ -1,4 +1,4 @@
-import { type Decimal, multiplyDecimals, parseDecimal } from '../domain/decimal.ts'
+import { type Decimal, isNegative, multiplyDecimals, parseDecimal } from '../domain/decimal.ts'
 import type { BboEvent, MarketEvent } from '../domain/event.ts'
 import type { Instrument } from '../domain/instrument.ts'
 import type { BookLevel, BookSnapshot, Level } from '../domain/order-book.ts'
@@ -95,10 +95,14 @@ interface Contract {
   readonly size: Decimal
   readonly digits: number
   readonly scale: number
+  /** Where it is a power of ten, as nearly all are, by how many places it moves the point to the right. */
+  readonly shift: number | null
 }
 
 function unscale(size: Decimal): Contract {
-  return { size, ...readDigits(size) }
+  const { digits, scale } = readDigits(size)
+  const exponent = Math.log10(digits)
+  return { size, digits, scale, shift: Number.isInteger(exponent) ? exponent - scale : null }
 }
 
 function readDigits(value: Decimal): { digits: number; scale: number } {
@@ -108,10 +112,28 @@ function readDigits(value: Decimal): { digits: number; scale: number } {
 }
 
 /**
- * The exact product, by way of a double where that holds it: a feed does this for every level of every book, and BigInt
- * takes several times as long.
+ * The exact product, by moving the point, or by way of a double where that holds it: a feed does this for every level of
+ * every book, and BigInt takes several times as long.
  */
 function toBase(size: Decimal, contract: Contract): Decimal {
+  if (contract.shift !== null && !isNegative(size)) return shiftPoint(size, contract.shift) ?? scaled(size, contract)
+  return scaled(size, contract)
+}
+
+function shiftPoint(size: Decimal, places: number): Decimal | undefined {
+  if (places === 0) return size
+  const point = size.indexOf('.')
+  const whole = point < 0 ? size : size.slice(0, point)
+  const fraction = point < 0 ? '' : size.slice(point + 1)
+  if (places < 0) {
+    const padded = whole.padStart(1 - places, '0')
+    return parseDecimal(`${padded.slice(0, places)}.${padded.slice(places)}${fraction}`)
+  }
+  const padded = fraction.padEnd(places, '0')
+  return parseDecimal(`${whole === '0' ? '' : whole}${padded.slice(0, places)}.${padded.slice(places)}`)
+}
+
+function scaled(size: Decimal, contract: Contract): Decimal {
   const { digits, scale } = readDigits(size)
   const product = digits * contract.digits
   if (!Number.isSafeInteger(product) || product < 0) return multiplyDecimals(size, contract.size)

@@ -2,19 +2,17 @@ import type { StoredInstrument } from '../domain/series.ts'
 import { type ClientTopic, topicKey } from '../domain/topic.ts'
 import type { ExchangeConnector } from '../exchanges/connector.ts'
 import type { StreamFrame } from '../exchanges/stream.ts'
+import { FeedHealth } from './feed-health.ts'
 import type { FeedEffect, FeedInput } from './feed-io.ts'
 import { FeedTopics } from './feed-topics.ts'
 import type { MarketTopic, TopicMarks } from './market-topic.ts'
-import { TopicLine } from './messages.ts'
-import type { FeedState, FeedStatus } from './status.ts'
-import type { PaceState } from './topic-pace.ts'
+import type { FeedStatus } from './status.ts'
 import { Upstream } from './upstream.ts'
+import { acknowledge, refuse } from './upstream-replies.ts'
 import type { UpstreamSocket } from './upstream-socket.ts'
-import { topicsOn, type UpstreamStream } from './upstream-stream.ts'
+import { topicsOn } from './upstream-stream.ts'
 import { Watch } from './watch.ts'
 
-/** The message rate is a mean over about this long. */
-const RATE_MS = 10_000
 /** A mark of an earlier instance is kept for so long for a topic that nobody has asked for yet. */
 const MARKS_MS = 10 * 60_000
 
@@ -41,20 +39,11 @@ export class FeedSession {
   readonly #watch: Watch
   readonly #topics: FeedTopics
   readonly #marks: TopicMarks
-  readonly #counters = { gaps: 0, resyncs: 0 }
+  readonly #health: FeedHealth
   #effects: FeedEffect[] = []
   readonly #emit = (effect: FeedEffect): void => {
     this.#effects.push(effect)
   }
-  readonly #statusLine: TopicLine
-  #state: FeedState = 'connecting'
-  #since = 0
-  #isStopped = false
-  #invalidFrames = 0
-  #messages = 0
-  #rate = 0
-  #ratedAt = 0
-  #dataAt: number | null = null
   #begunAt: number | null = null
   #now = 0
 
@@ -64,10 +53,11 @@ export class FeedSession {
     this.#marks = { trades: { ...marks.trades }, candles: { ...marks.candles } }
     this.#upstream = new Upstream({ api: connector.stream, hosts, random, emit: this.#emit })
     this.#watch = new Watch(this.#upstream, this.#emit)
-    const surroundings = { emit: this.#emit, counters: this.#counters, random }
+    const [counters, emit] = [{ gaps: 0, resyncs: 0 }, this.#emit]
+    const surroundings = { emit, counters, random }
     this.#topics = new FeedTopics({ connector, upstream: this.#upstream, marks: this.#marks, surroundings })
     const { exchange } = connector
-    this.#statusLine = new TopicLine({ channel: 'status', exchange, symbol: null, interval: null, depth: null }, null)
+    this.#health = new FeedHealth({ exchange, epoch, upstream: this.#upstream, counters, emit })
   }
 
   /** @param now ms UTC */
@@ -89,7 +79,7 @@ export class FeedSession {
   state(topic: ClientTopic, now: number): { readonly seq: number; readonly message: string | null } {
     const key = topicKey(topic)
     if (topic.channel === 'status') {
-      return { seq: this.#statusLine.seq, message: this.#statusLine.state(null, now, this.#statusData()) }
+      return { seq: this.#health.line.seq, message: this.#health.message(now) }
     }
     const market = this.#topics.find(key)
     return { seq: market?.line(key)?.seq ?? 0, message: market?.state(key, now) ?? null }
@@ -117,28 +107,7 @@ export class FeedSession {
   }
 
   status(clients: number, now: number): FeedStatus {
-    const streams = [...this.#upstream.streams.values()]
-    const named = (paceState: PaceState) => streams.filter((stream) => isAt(stream, paceState)).map(({ name }) => name)
-    return {
-      exchange: this.#connector.exchange,
-      state: this.#state,
-      since: this.#since,
-      epoch: this.epoch,
-      clients,
-      topics: streams.length,
-      messagesPerSecond: Math.round(this.#rate * 10) / 10,
-      dataAgeMs: this.#dataAt === null ? null : now - this.#dataAt,
-      reconnects: this.#upstream.reconnects,
-      ...this.#counters,
-      invalidFrames: this.#invalidFrames,
-      lastError: this.#upstream.lastError,
-      sockets: this.#upstream.status(now),
-      stale: named('stale'),
-      quiet: named('quiet'),
-      rejected: streams.flatMap(({ name, state, rejection }) =>
-        state === 'rejected' ? [{ topic: name, reason: rejection ?? 'unknown' }] : [],
-      ),
-    }
+    return this.#health.status(clients, now)
   }
 
   #take(input: FeedInput, now: number): void {
@@ -153,17 +122,17 @@ export class FeedSession {
         this.#tick(now)
         return
       case 'start':
-        this.#isStopped = false
+        this.#health.isStopped = false
         this.#tick(now)
         return
       case 'stop':
-        this.#isStopped = true
+        this.#health.isStopped = true
         this.#upstream.stop(now)
-        this.#judge(now)
+        this.#health.judge(now)
         return
       case 'demand':
         this.#topics.demand(input.topic, input.instrument, now)
-        if (!this.#isStopped) this.#upstream.tick(now)
+        if (!this.#health.isStopped) this.#upstream.tick(now)
         return
       case 'release':
         this.#topics.release(input.topic, now)
@@ -173,15 +142,15 @@ export class FeedSession {
         return
       case 'opened':
         this.#onSocket(input.socket, (socket) => this.#upstream.opened(socket, now))
-        this.#judge(now)
+        this.#health.judge(now)
         return
       case 'refused':
         this.#onSocket(input.socket, (socket) => this.#upstream.refused(socket, input, now))
-        this.#judge(now)
+        this.#health.judge(now)
         return
       case 'closed':
         this.#onSocket(input.socket, (socket) => this.#upstream.closed(socket, input.reason, now))
-        this.#judge(now)
+        this.#health.judge(now)
         return
       case 'snapshot':
         this.#topics.ofInstrument(input.instrumentId)?.find('book', null)?.answered(input, now)
@@ -209,10 +178,10 @@ export class FeedSession {
         if (frame.reply !== null) socket.reply(frame.reply, now)
         return
       case 'ack':
-        this.#upstream.acked(socket, frame, now)
+        acknowledge(socket, frame, now)
         return
       case 'rejected':
-        this.#upstream.rejected(socket, frame, now)
+        refuse(this.#upstream, socket, frame, now)
         return
       case 'ignored':
         if (frame.closing !== true) return
@@ -227,8 +196,7 @@ export class FeedSession {
 
   #data(frame: Extract<StreamFrame, { readonly kind: 'data' }>, socket: UpstreamSocket, now: number): void {
     socket.lastDataAt = now
-    this.#dataAt = now
-    this.#messages += frame.events.length
+    this.#health.heard(frame.events.length, now)
     const stream = frame.stream === null ? undefined : socket.streams.get(frame.stream)
     stream?.data(now, socket)
     for (const event of frame.events) {
@@ -240,54 +208,23 @@ export class FeedSession {
 
   /** What was in it is lost: topics that cannot notice that by themselves are told. */
   #invalid(socket: UpstreamSocket, detail: string, now: number): void {
-    this.#invalidFrames += 1
+    this.#health.invalidFrames += 1
     if (socket.unreadable(now)) this.#upstream.abandon(socket, `unreadable frames: ${detail}`, now)
     else for (const stream of [...socket.streams.values()]) for (const topic of topicsOn(stream)) topic.suspect(now)
   }
 
   #tick(now: number): void {
-    if (now - this.#ratedAt >= RATE_MS) {
-      this.#rate = this.#ratedAt === 0 ? 0 : (this.#messages * 1000) / (now - this.#ratedAt)
-      this.#messages = 0
-      this.#ratedAt = now
-    }
+    this.#health.tick(now)
     this.#topics.expire(now)
-    if (this.#isStopped) return
+    if (this.#health.isStopped) return
     this.#upstream.tick(now)
     this.#watch.tick(now)
     for (const topic of this.#topics.all) topic.tick(now)
-    this.#judge(now)
+    this.#health.judge(now)
   }
 
   #onSocket(id: number, act: (socket: UpstreamSocket) => void): void {
     const socket = this.#upstream.sockets.get(id)
     if (socket !== undefined) act(socket)
   }
-
-  /** The feed's state as its sockets and streams show it; told where it changes. */
-  #judge(now: number): void {
-    const state = this.#currentState()
-    if (state === this.#state && this.#since !== 0) return
-    this.#state = state
-    this.#since = now
-    const message = this.#statusLine.next(null, now, this.#statusData())
-    this.#emit({ kind: 'publish', key: this.#statusLine.key, message })
-  }
-
-  #currentState(): FeedState {
-    if (this.#isStopped) return 'stopped'
-    if (this.#upstream.isGeoBlocked) return 'geo-blocked'
-    if (!this.#upstream.isConnected) return 'connecting'
-    for (const stream of this.#upstream.streams.values()) if (isAt(stream, 'stale')) return 'stale'
-    return 'live'
-  }
-
-  #statusData(): string {
-    const { epoch } = this
-    return JSON.stringify({ state: this.#state, since: this.#since, epoch, lastError: this.#upstream.lastError })
-  }
-}
-
-function isAt({ state, pace }: UpstreamStream, paceState: PaceState): boolean {
-  return state !== 'rejected' && pace.state === paceState
 }

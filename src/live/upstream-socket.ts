@@ -37,7 +37,7 @@ export class UpstreamSocket {
   readonly #api: StreamApi
   readonly #emit: (effect: FeedEffect) => void
   /** Not yet made into messages, so that what is wanted meanwhile shares one. */
-  readonly #wishes: { readonly verb: Verb; readonly names: string[]; readonly isAlone: boolean }[] = []
+  readonly #wishes: { readonly verb: Verb; readonly names: string[] }[] = []
   readonly #outbox: { readonly verb: Verb; readonly request: StreamRequest }[] = []
   /** Sent and not answered, oldest first. */
   readonly #asked = new Map<number, Asked>()
@@ -64,9 +64,9 @@ export class UpstreamSocket {
     this.#wish('subscribe', names)
   }
 
-  /** As `subscribe`, in a request of their own. */
+  /** As `subscribe`, not in one request with those that were asked for before. */
   subscribeApart(names: readonly string[]): void {
-    this.#wishes.push({ verb: 'subscribe', names: [...names], isAlone: true })
+    this.#wishes.push({ verb: 'subscribe', names: [...names] })
   }
 
   unsubscribe(names: readonly string[]): void {
@@ -138,8 +138,8 @@ export class UpstreamSocket {
   #wish(verb: Verb, names: readonly string[]): void {
     if (names.length === 0) return
     const last = this.#wishes.at(-1)
-    if (last?.verb === verb && !last.isAlone) last.names.push(...names)
-    else this.#wishes.push({ verb, names: [...names], isAlone: false })
+    if (last?.verb === verb) last.names.push(...names)
+    else this.#wishes.push({ verb, names: [...names] })
   }
 
   #nextRequest(): { readonly verb: Verb; readonly request: StreamRequest } | undefined {

@@ -1,4 +1,4 @@
-import type { StreamApi, StreamFrame, StreamName } from '../exchanges/stream.ts'
+import type { StreamApi, StreamName } from '../exchanges/stream.ts'
 import { Entrance } from './entrance.ts'
 import type { FeedEffect, FeedInput } from './feed-io.ts'
 import { isRotated, needsRotation } from './rotation.ts'
@@ -23,9 +23,6 @@ export interface UpstreamOptions {
   readonly random: () => number
   readonly emit: (effect: FeedEffect) => void
 }
-
-type Rejection = Extract<StreamFrame, { readonly kind: 'rejected' }>
-type Acknowledgement = Extract<StreamFrame, { readonly kind: 'ack' }>
 
 /** The sockets to one exchange: which carries what, when to open, replace and close them, within its limits. */
 export class Upstream {
@@ -110,39 +107,6 @@ export class Upstream {
 
   closed(socket: UpstreamSocket, reason: string, now: number): void {
     this.#lost(socket, reason, null, now)
-  }
-
-  acked(socket: UpstreamSocket, { requestId, streams }: Acknowledgement, now: number): void {
-    // Without an id the list is of all that is subscribed, whatever the request was.
-    const isWholeList = requestId === null && streams !== null
-    const asked = socket.answered(requestId, isWholeList ? null : streams)
-    if (asked?.verb === 'unsubscribe' && !isWholeList) return
-    for (const name of streams ?? asked?.names ?? []) {
-      const stream = socket.streams.get(name)
-      if (stream?.acknowledged(now, socket) !== true) continue
-      for (const topic of topicsOn(stream)) topic.subscribed(socket.id, now)
-    }
-  }
-
-  /** One stream that is refused costs only itself: where the exchange does not say which, halves are tried. */
-  rejected(socket: UpstreamSocket, { requestId, streams, reason, undone }: Rejection, now: number): void {
-    const isOneOfSeveral = streams !== null && undone !== true && requestId !== null
-    const asked = socket.answered(requestId, isOneOfSeveral ? streams : null)
-    this.lastError = `${socket.endpoint.name}: ${reason}`
-    if (asked?.verb === 'unsubscribe') return
-    const names = (asked?.names ?? []).filter((name) => socket.streams.has(name))
-    if (streams === null && names.length > 1) {
-      const middle = names.length >> 1
-      socket.subscribeApart(names.slice(0, middle))
-      socket.subscribeApart(names.slice(middle))
-      return
-    }
-    const refused = streams ?? names
-    if (undone === true) socket.subscribe(names.filter((name) => !refused.includes(name)))
-    for (const name of refused) {
-      const stream = socket.streams.get(name)
-      if (stream !== undefined) this.reject(stream, reason, now)
-    }
   }
 
   /** Another socket takes over, because the exchange says that it will end this one, or its age says so. */

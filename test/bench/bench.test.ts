@@ -2,10 +2,12 @@ import { execFile } from 'node:child_process'
 import { createServer } from 'node:http'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, it } from 'vitest'
+import { connectors } from '../../src/exchanges/registry.ts'
 import { parseBenchArguments } from './arguments.ts'
 import { Connection, isWhole } from './http-client.ts'
 import { formatJson, formatRow } from './report.ts'
 import { median, percentile, randomOf } from './statistics.ts'
+import { FULL_MIX, StreamMarket } from './stream-market.ts'
 
 describe('the arguments', () => {
   it('run everything as a table, unless they say otherwise', () => {
@@ -105,3 +107,71 @@ describe('the client', () => {
     server.close()
   })
 })
+
+describe('the streamed market', () => {
+  const market = new StreamMarket(FULL_MIX)
+  const time = 1_780_000_000_000
+
+  /** What the connector reads of frames, of one instrument. */
+  const events = (from: number, to: number) =>
+    textsOf(market.frames(from, to, time))
+      .flatMap((text) => {
+        const frame = connectors.binance.stream.decode(text)
+        return frame.kind === 'data' ? frame.events : [expect.unreachable(JSON.stringify(frame))]
+      })
+      .filter(({ exchangeSymbol }) => exchangeSymbol === 'S07USDT')
+
+  it('numbers everything on from cycle to cycle', () => {
+    const seen = events(0, 2 * market.length + 5_000)
+    const books = seen.filter((event) => event.channel === 'book')
+    const trades = seen.filter((event) => event.channel === 'trades')
+    expect(books.length).toBeGreaterThan(2 * FULL_MIX.depth)
+    expect(books.every(({ exchangeTime }) => exchangeTime === time)).toBe(true)
+    for (const [index, { firstSequence }] of books.entries()) {
+      if (index > 0) expect(firstSequence).toBe((books[index - 1]?.sequence ?? 0) + 1)
+    }
+    const first = Number(trades[0]?.id)
+    expect(trades.map(({ id }) => Number(id) - first)).toEqual(trades.map((_, index) => index))
+  })
+
+  it('knows the book that its frames amount to, wherever they begin', () => {
+    const [from, to] = [market.length - 3_000, 2 * market.length + 1_234]
+    const before = market.book('S07USDT', from, Number.POSITIVE_INFINITY)
+    const sides = { bids: new Map<string, string>(), asks: new Map<string, string>() }
+    const put = (side: Map<string, string>, price: string, size: string) => {
+      if (Number(size) === 0) side.delete(String(Number(price)))
+      else side.set(String(Number(price)), String(Number(size)))
+    }
+    for (const side of ['bids', 'asks'] as const) {
+      for (const [price, size] of before?.[side] ?? []) put(sides[side], price, size)
+    }
+    let sequence = before?.sequence
+    for (const event of events(from, to)) {
+      if (event.channel !== 'book') continue
+      for (const side of ['bids', 'asks'] as const) {
+        for (const { price, size } of event[side]) put(sides[side], price, size)
+      }
+      sequence = event.sequence ?? undefined
+    }
+    const after = market.book('S07USDT', to, Number.POSITIVE_INFINITY)
+    expect(after?.sequence).toBe(sequence)
+    for (const side of ['bids', 'asks'] as const) {
+      const levels = (after?.[side] ?? []).map(([price, size]) => [String(Number(price)), String(Number(size))])
+      expect(levels.length).toBeGreaterThan(700)
+      expect(new Map(levels.map(([price = '', size = '']) => [price, size]))).toEqual(sides[side])
+    }
+  })
+})
+
+/** The texts of whole frames of a server: https://www.rfc-editor.org/rfc/rfc6455#section-5.2 */
+function textsOf(bytes: Buffer): string[] {
+  const texts: string[] = []
+  for (let at = 0; at < bytes.length; ) {
+    const short = bytes.readUInt8(at + 1)
+    const length = short === 126 ? bytes.readUInt16BE(at + 2) : short
+    const start = at + (short === 126 ? 4 : 2)
+    at = start + length
+    texts.push(bytes.toString('latin1', start, at))
+  }
+  return texts
+}

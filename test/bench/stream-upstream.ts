@@ -2,7 +2,7 @@ import { z } from 'zod'
 import type { Report } from './report.ts'
 import { median } from './statistics.ts'
 import { ASSETS, FULL_MIX } from './stream-market.ts'
-import { BenchProcess } from './stream-process.ts'
+import { BenchProcess, cpuSeconds } from './stream-process.ts'
 import {
   CpuTimes,
   type MeasuredWorker,
@@ -40,24 +40,41 @@ const books = z.array(book)
 export async function measureUpstream(report: Report): Promise<void> {
   const [feed, echo] = [await openFeed(), await openEcho()]
   try {
-    const [ours, theirs]: [number[], number[]] = [[], []]
-    await feed.perSecond(WARM_UP_SLICES)
-    await echo.perSecond(WARM_UP_SLICES)
+    const [ours, theirs]: [Rates[], Rates[]] = [[], []]
+    await feed.take(WARM_UP_SLICES)
+    await echo.take(WARM_UP_SLICES)
+    const [cpu, bareCpu] = [feed.cpu(), echo.cpu()]
     for (let round = 0; round < ROUNDS; round++) {
-      const cpu = feed.cpu()
-      ours.push(await feed.perSecond(SLICES))
-      if (round === ROUNDS - 1) cpu.report(report, 'upstream')
-      const bareCpu = echo.cpu()
-      theirs.push(await echo.perSecond(SLICES))
-      if (round === ROUNDS - 1) bareCpu.report(report, 'echo')
+      ours.push(await feed.take(SLICES))
+      theirs.push(await echo.take(SLICES))
     }
+    cpu.report(report, 'upstream')
+    bareCpu.report(report, 'echo')
     await checkFeed(feed)
-    const against = { name: 'echo', value: median(theirs) }
-    report({ case: 'upstream', value: median(ours), unit: 'frames/s', against })
+    const unit = 'frames/s'
+    const middle = (rates: readonly Rates[], of: keyof Rates) => median(rates.map((rate) => rate[of]))
+    report({
+      case: 'upstream',
+      value: middle(ours, 'perSecond'),
+      unit,
+      against: { name: 'echo', value: middle(theirs, 'perSecond') },
+    })
+    report({
+      case: 'upstream per cpu second',
+      value: middle(ours, 'perCpuSecond'),
+      unit,
+      against: { name: 'echo', value: middle(theirs, 'perCpuSecond') },
+    })
   } finally {
     await feed.stop()
     await echo.stop()
   }
+}
+
+/** Frames by the clock, and by the CPU time of the worker: that one hardly depends on what else the machine does. */
+interface Rates {
+  readonly perSecond: number
+  readonly perCpuSecond: number
 }
 
 /** An exchange, what takes its stream in, and the client behind that. */
@@ -65,8 +82,8 @@ interface Line {
   readonly exchange: StreamExchange
   readonly worker: MeasuredWorker
   readonly client: BenchProcess
-  /** Frames a second that are taken in while so many slices are sent. */
-  perSecond(slices: number): Promise<number>
+  /** Sends so many slices, each when the one before has arrived. */
+  take(slices: number): Promise<Rates>
   cpu(): CpuTimes
   stop(): Promise<void>
 }
@@ -107,14 +124,16 @@ async function openLine(
     exchange,
     worker,
     client,
-    perSecond: async (slices) => {
+    take: async (slices) => {
       let takenMs = 0
+      const cpuBefore = cpuSeconds(worker.pid)
       for (let slice = 0; slice < slices; slice++) {
         const { startedAt } = await exchange.send(SLICE, null)
         const count = Math.round(exchange.sent * share)
         takenMs += (await client.ask(received, { ask: 'await', count })).takenAt - startedAt
       }
-      return ((slices * SLICE) / takenMs) * 1_000
+      const frames = slices * SLICE
+      return { perSecond: (frames / takenMs) * 1_000, perCpuSecond: frames / (cpuSeconds(worker.pid) - cpuBefore) }
     },
     cpu: () => new CpuTimes({ exchange: exchange.pid, worker: worker.pid, client: client.pid }),
     stop: async () => {

@@ -4,7 +4,7 @@ export const USAGE = `usage: npm run demo [-- --port 8787 --seed 1 --speed 1 --e
 
   --port   where the worker listens; 0 takes any free port
   --seed   the market that the simulated exchanges agree on: same seed, same prices
-  --speed  from 0.1 to 5; at 1, one simulated hour passes in a real minute
+  --speed  from 0.1 to 5; at 1, one simulated hour passes in a real minute; live data is not proven above 1
   --exit   ends once everything is loaded and proven: exit code 0, or 1 where that takes over two minutes`
 
 export interface DemoOptions {

@@ -26,12 +26,12 @@ export function commandsToTry(port: string, series: readonly DemoSeries[]): stri
     `curl '${base}/v1/tickers/binance/BTC-USDT'`,
     `curl '${base}/v1/order-books/coinbase/BTC-USDT?depth=5'`,
     `curl '${base}/v1/trades/okx/BTC-USDT?limit=3'`,
-    `node -e '${oneLineClient(port)}'`,
+    `npx node -e '${oneLineClient(port)}'`,
     `${base}/docs in a browser`,
   ]
 }
 
-/** Prints every frame of an order book; Node 22 and later have WebSocket. */
+/** Prints every frame of an order book. The project's own Node has WebSocket, an older one may not. */
 function oneLineClient(port: string): string {
   const command = { op: 'subscribe', args: [{ channel: 'book', symbol: 'BTC-USDT', depth: 5 }] }
   const url = `ws://localhost:${port}/v1/stream/bybit`

@@ -57,5 +57,6 @@ function apply(side: Map<string, string>, levels: Levels): void {
 }
 
 function sorted(side: ReadonlyMap<string, string>, direction: 1 | -1): Levels {
-  return [...side].sort(([a], [b]) => (Number(a) - Number(b)) * direction)
+  const levels = Array.from(side, (level) => ({ level, rank: Number(level[0]) * direction }))
+  return levels.sort((a, b) => a.rank - b.rank).map(({ level }) => level)
 }

@@ -133,6 +133,9 @@ function listenerOf(exchange: string): Listener {
   return listener
 }
 
+/** Once more, for where the machine stands still meanwhile, streams are rightly said to be stale and trades to be lost. */
+const ONE_BY_ONE = { concurrent: false, retry: 1 }
+
 /** The exchange refuses it when it is asked for. */
 const REFUSED: Readonly<Record<Exchange, { readonly symbol: string; readonly exchangeSymbol: string }>> = {
   binance: { symbol: 'SOL-USDT', exchangeSymbol: 'SOLUSDT' },
@@ -144,7 +147,7 @@ const REFUSED: Readonly<Record<Exchange, { readonly symbol: string; readonly exc
 describe.concurrent.each(EXCHANGES)('%s survives', (exchange) => {
   const scenarios = SCENARIOS.filter(({ on }) => on.includes(exchange))
 
-  it.each(scenarios)('$name', { concurrent: false }, async ({ name, faults, told }) => {
+  it.each(scenarios)('$name', ONE_BY_ONE, async ({ name, faults, told }) => {
     const listener = listenerOf(exchange)
     const [{ exchangeSymbol }] = listener.markets
     const mark = listener.mark()
@@ -160,7 +163,7 @@ describe.concurrent.each(EXCHANGES)('%s survives', (exchange) => {
     expect(heard).toEqual(expect.arrayContaining(told.filter((each) => !each.endsWith('?'))))
   })
 
-  it('a topic that is refused, at no cost to the others', { concurrent: false }, async () => {
+  it('a topic that is refused, at no cost to the others', ONE_BY_ONE, async () => {
     const listener = listenerOf(exchange)
     const { client } = listener
     const { symbol, exchangeSymbol } = REFUSED[exchange]
@@ -180,7 +183,7 @@ describe.concurrent.each(EXCHANGES)('%s survives', (exchange) => {
     expect(listener.toldSince(mark)).toEqual(['book gap'])
   })
 
-  it('all of it with its candles complete', { concurrent: false }, async () => {
+  it('all of it with its candles complete', ONE_BY_ONE, async () => {
     const listener = listenerOf(exchange)
     await listener.expectCandles()
     await listener.expectStored()

@@ -12,8 +12,8 @@ class Rotated {
   readonly old: PlayedSocket
   id = 0
 
-  constructor() {
-    this.played.demand(TRADES, BOOK, 'trades:binance:QUIET-USDT')
+  constructor({ isAcknowledged = true, quiet = ['trades:binance:QUIET-USDT'] } = {}) {
+    this.played.demand(TRADES, BOOK, ...quiet)
     this.old = this.played.socket
     this.book(this.old)
     const { id } = this.played.instrument('BTC-USDT')
@@ -24,7 +24,13 @@ class Rotated {
     this.played.wait(DAY - 10 * MINUTE - this.played.now + this.old.connectedAt, () => {
       if (this.played.now % MINUTE === 0) this.step(this.old)
     })
+    if (isAcknowledged) {
+      this.played.wait(SECOND, () => this.step(this.old))
+      return
+    }
+    this.played.isHelpful = false
     this.played.wait(SECOND, () => this.step(this.old))
+    this.played.openNext()
   }
 
   get young(): PlayedSocket {
@@ -79,6 +85,39 @@ describe('a socket that grows old', () => {
     expect(played.status).toMatchObject({ state: 'live', reconnects: 0, topics: 3 })
   })
 
+  it('is heard for a moment longer, for the new one may be ahead of it', () => {
+    const rotated = new Rotated({ quiet: [] })
+    const { played, old, young } = rotated
+    rotated.step(young)
+    played.wait(SECOND)
+    expect(old.state).toBe('open')
+    rotated.id -= 1
+    rotated.step(old)
+    played.wait(4 * SECOND, () => rotated.step(...played.open))
+    expect(old.state).toBe('closed')
+    rotated.expectWhole()
+    expect(played.of('ask-trades')).toEqual([])
+  })
+
+  it('may die when it has just brought what joins the updates of the new one', () => {
+    const rotated = new Rotated()
+    const { played, old, young } = rotated
+    const { id } = rotated
+    for (const [of, socket] of [
+      [id + 2, young],
+      [id + 1, old],
+    ] as const) {
+      rotated.id = of
+      rotated.book(socket)
+    }
+    played.drop(old)
+    rotated.id = id + 3
+    rotated.book(young)
+    played.take({ kind: 'flush' })
+    expect(played.told(BOOK).at(-1)).toMatchObject({ type: 'book', data: { sequence: (id + 3) * 10 + 10 } })
+    expect(played.status.resyncs).toBe(0)
+  })
+
   it('waits a minute for what is quiet, and moves it all the same', () => {
     const rotated = new Rotated()
     const { played, old, young } = rotated
@@ -95,6 +134,8 @@ describe('a socket that grows old', () => {
     const rotated = new Rotated()
     const { played, old, young } = rotated
     played.wait(3 * SECOND, () => rotated.step(old, young))
+    // It had not delivered the newest yet.
+    rotated.step(young)
     played.drop(old)
     played.wait(3 * SECOND, () => rotated.step(young))
     rotated.expectWhole()
@@ -113,6 +154,29 @@ describe('a socket that grows old', () => {
     played.wait(70 * SECOND, () => rotated.step(...played.open))
     expect(played.open).toEqual([rotated.young])
     rotated.expectWhole()
+  })
+
+  it('leaves what the new one has not acknowledged yet to be asked for, and fills the hole', () => {
+    const { played, old, young, id } = new Rotated({ isAcknowledged: false })
+    played.drop(old)
+    played.fresh('ask-trades')
+    expect(played.told(BOOK).map(({ type }) => type)).toContain('resync')
+    for (const { frame } of young.sent)
+      for (const text of played.protocol.answer(frame, young.subscribed)) played.frame(text)
+    expect(played.fresh('ask-trades').map(({ hole }) => hole.afterId)).toContain(String(id))
+  })
+
+  it('may die after the new one: both are opened anew', () => {
+    const rotated = new Rotated()
+    const { played, old, young } = rotated
+    played.isHelpful = false
+    played.drop(young)
+    played.drop(old)
+    played.isHelpful = true
+    played.wait(5 * SECOND)
+    expect(played.open).toHaveLength(1)
+    expect(played.socket.subscribed).toEqual(old.subscribed)
+    expect(played.status.state).toBe('live')
   })
 
   it('is kept while the new one is refused', () => {

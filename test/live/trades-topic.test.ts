@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { decimal } from '../../src/domain/decimal.ts'
 import type { Trade } from '../../src/domain/trade.ts'
-import { MINUTE, Play, SECOND } from './session.ts'
+import { MINUTE, Play, playedInstrument, SECOND, START } from './session.ts'
 
 const TRADES = 'trades:okx:BTC-USDT'
 
@@ -136,16 +136,19 @@ it('a feed that is started anew asks for what it has missed since its mark', () 
 })
 
 it('what ended is not gone on with: one who comes later does not get what was missed meanwhile', () => {
-  const played = new Play('okx')
+  const { id } = playedInstrument('okx', 'BTC-USDT')
+  const marks = { trades: { [id]: { id: '0', exchangeTime: START, recentIds: [] } }, candles: {} }
+  const played = new Play('okx', { marks })
   played.demand(TRADES)
   played.trade('BTC-USDT', 1)
   played.release(TRADES)
   played.wait(2 * MINUTE)
   expect(played.of('end-trades')).toHaveLength(1)
   expect(played.session.checkpoint().trades).toEqual({})
+  played.fresh('ask-trades')
   played.demand(TRADES)
   played.trade('BTC-USDT', 100)
-  expect(played.of('ask-trades')).toEqual([])
+  expect(played.fresh('ask-trades')).toEqual([])
   expect(played.ids(TRADES)).toEqual([1, 100])
 })
 

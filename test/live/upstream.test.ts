@@ -95,11 +95,20 @@ describe('the sockets of a feed', () => {
 
   it('takes the answer to an unsubscription for no subscription', () => {
     const played = play('binance', 1)
+    played.trade('A0USDT', 1)
     played.isHelpful = false
-    played.frame('not JSON')
-    const before = played.of('ask-trades').length
-    played.frame('{"result":null,"id":1}')
-    expect(played.of('ask-trades')).toHaveLength(before)
+    // Silent though REST has more: asked for anew.
+    played.demand('trades:binance:FLOWS-USDT')
+    played.newest = () => ({ ok: true, value: { what: 'trade', time: played.now } })
+    played.fresh('send')
+    played.wait(14 * SECOND, () => played.trade('FLOWSUSDT', played.now))
+    const requests = played.fresh('send').map(({ frame }) => JSON.parse(frame))
+    expect(requests.map(({ method }) => method)).toEqual(['UNSUBSCRIBE', 'SUBSCRIBE'])
+    played.fresh('ask-trades')
+    played.frame(JSON.stringify({ result: null, id: requests[0].id }))
+    expect(played.fresh('ask-trades')).toEqual([])
+    played.frame(JSON.stringify({ result: null, id: requests[1].id }))
+    expect(played.fresh('ask-trades')).toMatchObject([{ hole: { afterId: '1' } }])
   })
 })
 

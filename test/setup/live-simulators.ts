@@ -1,8 +1,8 @@
 import type { TestProject } from 'vitest/node'
 import { startSimulator } from '../simulator/launch.ts'
 
-/** Slow enough that two busy cores keep up with four exchanges, fast enough that half a minute passes in two seconds. */
-const SCALE = 15
+/** Slow enough that two busy cores keep up with four exchanges, fast enough that half a minute passes in three seconds. */
+const SCALE = 10
 
 /** Starts the simulated exchanges for the tests of live data, whose clock must not outrun the machine. */
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {

@@ -57,7 +57,8 @@ export const docsPage = `<!doctype html>
 <h2 id="stream">The stream</h2>
 ${stream}
 <h2>Errors</h2>
-<p>Every failure is <code>application/problem+json</code> (RFC 9457). Programs decide by its <code>code</code>:</p>
+<p>Every failure is <code>application/problem+json</code> (RFC 9457). Programs decide by its <code>code</code>. The <code>error</code> messages of
+streams have the same codes, and <code>unknown_channel</code>, <code>too_many_subscriptions</code>, <code>not_subscribed</code> and <code>cancelled</code>.</p>
 <dl>${errorCodes.map((code) => `<dt id="${code}"><code>${code}</code></dt><dd>${asHtml(errorMeanings[code])}</dd>`).join('')}</dl>
 <script>
 const make = (tag, text, ...children) => {
