@@ -19,7 +19,7 @@ import {
 } from './decode-frame.ts'
 import { readIsoTime } from './iso-time.ts'
 import { shorten, textField } from './outcome.ts'
-import type { StreamFrame } from './stream.ts'
+import type { Heard, StreamFrame } from './stream.ts'
 
 /**
  * The frames of Coinbase Exchange: https://docs.cdp.coinbase.com/exchange/websocket-feed/channels
@@ -45,7 +45,7 @@ function readFrame(value: unknown): StreamFrame {
     case 'ticker':
       return about('ticker', readTicker(record))
     case 'heartbeat':
-      return { kind: 'heartbeat', reply: null }
+      return { kind: 'heartbeat', reply: null, heard: readHeartbeat(record) }
     case 'subscriptions':
       return { kind: 'ack', requestId: null, streams: readSubscriptions(record) }
     case 'error':
@@ -53,6 +53,12 @@ function readFrame(value: unknown): StreamFrame {
     default:
       return ignored(`no channel of ours: ${shorten(needText(type, 'type'))}`)
   }
+}
+
+/** Sent in order with the matches, each second: none from before its time is to come. */
+function readHeartbeat(record: Record<string, unknown>): Heard {
+  const exchangeTime = needIsoTime(record['time'], 'time')
+  return { exchangeSymbol: needText(record['product_id'], 'product_id'), exchangeTime }
 }
 
 /** What a frame says of the product that its events name, under the name by which it was subscribed. */

@@ -91,11 +91,17 @@ export type BookRuleName = 'contiguous' | 'bridged' | 'linked' | 'counted' | 'co
 /** `byId`: ids are consecutive and pages of old trades can be asked for; `recentOnly`: only the newest ones can. */
 export type TradeRecovery = 'byId' | 'recentOnly'
 
+export interface Heard {
+  readonly exchangeSymbol: string
+  /** ms UTC by the exchange's clock. */
+  readonly exchangeTime: number
+}
+
 export type StreamFrame =
   /** `stream`: the one that brings them, as it was subscribed; `null` where the frame does not say. */
   | { readonly kind: 'data'; readonly stream: string | null; readonly events: readonly MarketEvent[] }
-  /** `reply`: what the exchange wants to hear back. */
-  | { readonly kind: 'heartbeat'; readonly reply: string | null }
+  /** `reply`: what the exchange wants to hear back. `heard`: the trades of an instrument up to a time of the exchange have been sent. */
+  | { readonly kind: 'heartbeat'; readonly reply: string | null; readonly heard?: Heard }
   /** Of one request, or of the streams that it names; a list of streams may also be all that are subscribed now. */
   | { readonly kind: 'ack'; readonly requestId: number | null; readonly streams: readonly string[] | null }
   | {

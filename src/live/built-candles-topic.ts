@@ -70,10 +70,7 @@ export class BuiltCandlesTopic extends CandleOutput implements TradeListener {
 
   override tick(now: number): void {
     const knownTo = Math.min(now, this.#trades.completeThrough)
-    if (knownTo > Number.NEGATIVE_INFINITY) this.#begin(knownTo, now)
-    const { candles, unsure } = this.#builder.advance(knownTo)
-    this.#built.push(...candles)
-    if (unsure.length > 0) this.#unsure = mergeWindows([...this.#unsure, ...unsure])
+    if (knownTo > Number.NEGATIVE_INFINITY) this.#advance(knownTo, now)
     this.#ask(now)
     this.#tell(now)
     const open = this.#hasNews ? this.#builder.open() : null
@@ -107,6 +104,13 @@ export class BuiltCandlesTopic extends CandleOutput implements TradeListener {
     const begin = floorToInterval(time, this.interval)
     if (this.#doneWith === null || this.after(this.#doneWith) >= begin) return
     this.#unsure = [this.askable({ start: this.after(this.#doneWith), end: begin }, now)]
+  }
+
+  #advance(knownTo: number, now: number): void {
+    this.#begin(knownTo, now)
+    const { candles, unsure } = this.#builder.advance(knownTo)
+    this.#built.push(...candles)
+    if (unsure.length > 0) this.#unsure = mergeWindows([...this.#unsure, ...unsure])
   }
 
   #ask(now: number): void {

@@ -1,7 +1,7 @@
 import type { StoredInstrument } from '../domain/series.ts'
 import { type ClientTopic, topicKey } from '../domain/topic.ts'
 import type { ExchangeConnector } from '../exchanges/connector.ts'
-import type { StreamFrame } from '../exchanges/stream.ts'
+import type { Heard, StreamFrame } from '../exchanges/stream.ts'
 import { FeedHealth } from './feed-health.ts'
 import type { FeedEffect, FeedInput } from './feed-io.ts'
 import { FeedTopics } from './feed-topics.ts'
@@ -176,6 +176,7 @@ export class FeedSession {
         return
       case 'heartbeat':
         if (frame.reply !== null) socket.reply(frame.reply, now)
+        if (frame.heard !== undefined) this.#heard(frame.heard, socket)
         return
       case 'ack':
         acknowledge(socket, frame, now)
@@ -204,6 +205,10 @@ export class FeedSession {
       const topic = topics?.receive(event, stream, socket.id, now)
       if (stream === undefined) for (const likely of topic?.streams ?? []) likely.data(now, socket)
     }
+  }
+
+  #heard({ exchangeSymbol, exchangeTime }: Heard, socket: UpstreamSocket): void {
+    this.#topics.ofSymbol(socket.endpoint.name, exchangeSymbol)?.find('trades', null)?.heard(exchangeTime)
   }
 
   /** What was in it is lost: topics that cannot notice that by themselves are told. */

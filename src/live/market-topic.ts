@@ -96,6 +96,9 @@ export abstract class MarketTopic {
   /** The exchange has acknowledged its streams on a socket. */
   subscribed(_socket: number, _now: number): void {}
 
+  /** All that happened up to a time of the exchange (ms UTC) has been sent. */
+  heard(_exchangeTime: number): void {}
+
   /** What REST said to a question of this topic. */
   answered(_input: Reply, _now: number): void {}
 

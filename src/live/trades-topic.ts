@@ -18,6 +18,8 @@ export class TradesTopic extends MarketTopic {
   readonly listeners = new Set<TradeListener>()
   readonly #trades: TradeLine
   readonly #line: TopicLine
+  /** The exchange's time up to which it has sent all there was. */
+  #heardTo = Number.NEGATIVE_INFINITY
 
   constructor(
     instrument: StoredInstrument,
@@ -43,7 +45,12 @@ export class TradesTopic extends MarketTopic {
   override receive(event: MarketEvent, socket: number, now: number): void {
     if (event.channel !== 'trades') return
     this.dataTime = Math.max(this.dataTime ?? 0, event.exchangeTime)
+    this.heard(event.exchangeTime)
     this.#perform(this.#trades.receive(event, socket, now), now)
+  }
+
+  override heard(exchangeTime: number): void {
+    this.#heardTo = Math.max(this.#heardTo, exchangeTime)
   }
 
   override subscribed(socket: number, now: number): void {
@@ -84,9 +91,9 @@ export class TradesTopic extends MarketTopic {
     if (deadline !== null && now >= deadline) this.#perform(this.#trades.expire(now), now)
   }
 
-  /** The exchange's time up to which no trade is waited for. */
+  /** The exchange's time up to which every trade is known: it has sent them, and none is waited for. */
   get completeThrough(): number {
-    return this.#trades.completeThrough
+    return Math.min(this.#heardTo, this.#trades.completeThrough)
   }
 
   override end(marks: TopicMarks): void {
@@ -109,7 +116,8 @@ export class TradesTopic extends MarketTopic {
       emit({
         kind: 'store-trade-gap',
         instrumentId: instrument.id,
-        gap: { from: gap.from, to: gap.to, reason: 'trades_missing' },
+        // Stored spans are half-open: a trade of the last moment may be missing as well.
+        gap: { from: gap.from, to: gap.to + 1, reason: 'trades_missing' },
       })
       for (const listener of this.listeners) listener.gap(gap.from, gap.to, now)
     }

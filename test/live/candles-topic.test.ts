@@ -135,6 +135,23 @@ describe('candles built from trades', () => {
     return { played, flow, miss }
   }
 
+  it('wait for matches that come late: the clock of the exchange closes them, not ours', () => {
+    const { played, flow } = built()
+    flow(145 * SECOND)
+    answer(played, [candle(0)])
+    const told = closed(played, BUILT).filter((minute) => minute !== '?')
+    // The end of minute 2 passes without a word from the exchange; then it goes on with what happened before.
+    played.now = START + 187 * SECOND
+    played.take({ kind: 'tick' })
+    expect(closed(played, BUILT).filter((minute) => minute !== '?')).toEqual(told)
+    played.frame(played.protocol.trade('BTC-USD', 15, START + 178 * SECOND))
+    const beat = { type: 'heartbeat', last_trade_id: 15, product_id: 'BTC-USD', sequence: 1 }
+    played.frame(JSON.stringify({ ...beat, time: new Date(played.now).toISOString() }))
+    played.take({ kind: 'tick' })
+    const last = played.told(BUILT).findLast(({ data }) => data['closed'] === true)
+    expect(last?.data).toMatchObject({ openTime: START + 2 * MINUTE, tradeCount: 7 })
+  })
+
   it('are told once their slot is over; that in which the trades begin is asked of REST first', () => {
     const { played, flow } = built()
     flow(4 * MINUTE)

@@ -57,7 +57,10 @@ describe('trades over a lost socket', () => {
     expect(played.ids(TRADES)).toEqual([1, 2, 3, 5, 6])
     const [gap] = played.told(TRADES, 'gap')
     expect(gap?.data).toMatchObject({ afterId: '3', beforeId: '5', reason: 'trades_missing' })
-    expect(played.of('store-trade-gap')).toMatchObject([{ gap: { reason: 'trades_missing' } }])
+    const { from, to } = { ...gap?.data }
+    expect(played.of('store-trade-gap')).toMatchObject([
+      { gap: { from, to: Number(to) + 1, reason: 'trades_missing' } },
+    ])
     expect(played.status.gaps).toBe(1)
     // The gap stands where the trades are missing.
     const order = played.told(TRADES).map(({ type, data }) => (type === 'gap' ? 'gap' : data['id']))

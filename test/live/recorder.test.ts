@@ -1,0 +1,100 @@
+import { expect, it } from 'vitest'
+import { decimal } from '../../src/domain/decimal.ts'
+import type { StoredTrade } from '../../src/domain/trade-chunk.ts'
+import { Recorder } from '../../src/live/recorder.ts'
+import { MINUTE, SECOND, START } from './session.ts'
+
+function trade(seq: number, exchangeTime: number): StoredTrade {
+  const [price, size] = [decimal('100'), decimal('1')]
+  return { id: String(seq), price, size, side: 'buy', exchangeTime, receivedTime: exchangeTime, seq }
+}
+
+function candle(openTime: number) {
+  const price = decimal('1')
+  const values = { open: price, high: price, low: price, close: price, volume: price, quoteVolume: null }
+  const closed = { openTime, ...values, tradeCount: null, closed: true }
+  return { instrumentId: 1, interval: '1m', candle: closed } as const
+}
+
+it('gives the trades of a minute once it is over, and says what was listened to', () => {
+  const recorder = new Recorder('e')
+  recorder.addTrade(1, trade(1, START + 10 * SECOND))
+  recorder.addTrade(1, trade(2, START + 50 * SECOND))
+  recorder.addTrade(2, trade(1, START + 55 * SECOND))
+  expect(recorder.takeDue(START + MINUTE + 10 * SECOND)).toEqual({ candles: [], chunks: [], heard: [] })
+  recorder.stored()
+  recorder.addTrade(1, trade(3, START + MINUTE + 5 * SECOND))
+  const { chunks, heard } = recorder.takeDue(START + MINUTE + 20 * SECOND)
+  expect(chunks).toMatchObject([
+    { instrumentId: 1, minute: START, part: 0, epoch: 'e', trades: [{ seq: 1 }, { seq: 2 }] },
+    { instrumentId: 2, minute: START, part: 0, trades: [{ seq: 1 }] },
+  ])
+  expect(heard).toEqual([
+    { instrumentId: 1, from: START + 10 * SECOND, to: START + MINUTE },
+    { instrumentId: 2, from: START + 55 * SECOND, to: START + MINUTE },
+  ])
+})
+
+it('opens a new part for what comes late, and for what is too much', () => {
+  const recorder = new Recorder('e')
+  for (let seq = 1; seq <= 2_001; seq++) recorder.addTrade(1, trade(seq, START + seq))
+  recorder.addTrade(1, trade(2_002, START + MINUTE))
+  recorder.addTrade(1, trade(2_003, START + 5))
+  const { chunks } = recorder.takeDue(START + 3 * MINUTE)
+  expect(chunks.map(({ minute, part, trades }) => [minute - START, part, trades.length])).toEqual([
+    ...[[0, 0, 2_000] as const, [0, 1, 1] as const, [MINUTE, 0, 1] as const, [0, 2, 1] as const],
+  ])
+})
+
+it('lets candles wait for each other, and gives all when asked', () => {
+  const recorder = new Recorder('e')
+  recorder.addCandle(candle(START), START)
+  expect(recorder.takeDue(START + 4 * SECOND).candles).toEqual([])
+  recorder.addCandle(candle(START + MINUTE), START + 4 * SECOND)
+  expect(recorder.takeDue(START + 5 * SECOND).candles).toHaveLength(2)
+  recorder.stored()
+  recorder.addCandle(candle(START), START + 6 * SECOND)
+  recorder.addTrade(1, trade(1, START))
+  expect(recorder.takeDue(START + 6 * SECOND, true)).toMatchObject({ candles: [{}], chunks: [{}], heard: [{}] })
+})
+
+it('says what is not stored for certain: what waits, and what is being written', () => {
+  const recorder = new Recorder('e')
+  recorder.addTrade(1, trade(1, START))
+  recorder.addGap(1, { from: START + 1, to: START + 5, reason: 'trades_missing' })
+  const now = START + 2 * MINUTE
+  const { chunks } = recorder.takeDue(now)
+  expect(chunks).toHaveLength(1)
+  recorder.addTrade(1, trade(2, START + MINUTE))
+  const waiting = recorder.waiting(1, now)
+  expect(waiting).toMatchObject({ trades: [{ seq: 1 }, { seq: 2 }], gaps: [{ to: START + 5 }] })
+  expect(waiting.heard).toEqual({ from: START, to: now })
+  recorder.stored()
+  expect(recorder.waiting(1, now).trades).toMatchObject([{ seq: 2 }])
+  expect(recorder.waiting(7, now)).toEqual({ trades: [], gaps: [], heard: null })
+})
+
+it('keeps what the database did not take, in order; of too much the oldest becomes a gap', () => {
+  const recorder = new Recorder('e')
+  for (let minute = 0; minute < 2_010; minute++) recorder.addTrade(1, trade(minute, START + minute * MINUTE))
+  const now = START + 3_000 * MINUTE
+  recorder.takeDue(now)
+  recorder.putBack()
+  recorder.addTrade(1, trade(9_999, START + 2_999 * MINUTE))
+  const { chunks, heard } = recorder.takeDue(now + MINUTE)
+  expect(chunks).toHaveLength(2_011)
+  expect(chunks[0]).toMatchObject({ trades: [], gaps: [{ from: START, to: START + MINUTE, reason: 'not_stored' }] })
+  expect(chunks.filter(({ trades }) => trades.length === 0)).toHaveLength(10)
+  expect(chunks.at(-1)?.trades).toMatchObject([{ seq: 9_999 }])
+  expect(heard[0]).toEqual({ instrumentId: 1, from: START, to: now - MINUTE })
+})
+
+it('ends with the stream: what was listened to ends there', () => {
+  const recorder = new Recorder('e')
+  recorder.addTrade(1, trade(1, START))
+  recorder.endTrades(1, START + 30 * SECOND)
+  expect(recorder.takeDue(START + 31 * SECOND)).toMatchObject({
+    chunks: [{ trades: [{ seq: 1 }] }],
+    heard: [{ instrumentId: 1, from: START, to: START + 30 * SECOND }],
+  })
+})
