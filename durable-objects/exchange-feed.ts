@@ -20,6 +20,7 @@ const ROLE = 'feed'
 /** An object that only holds sockets of its own may be evicted after 70 s without an event: it is woken before. */
 const WATCHDOG_MS = 30_000
 const FULL: Refusal = { ok: false, code: 'feed_full', detail: 'this feed has its clients: /v1/stream has room' }
+const STOPPED: Refusal = { ok: false, code: 'feed_unavailable', detail: 'the feed was told to stop' }
 
 interface Running {
   readonly runtime: FeedRuntime
@@ -47,6 +48,8 @@ export class ExchangeFeed extends DurableObject<Env> {
   /** Wakes the feed, unless it was told to stop. */
   async poke(exchange: string): Promise<void> {
     await this.#open(exchange)
+    // An alarm that has failed too often is given up by the runtime: a feed that runs must have one.
+    if (!this.#isStopped && (await this.ctx.storage.getAlarm()) === null) await this.#arm()
   }
 
   async start(exchange: string): Promise<FeedStatus> {
@@ -71,11 +74,13 @@ export class ExchangeFeed extends DurableObject<Env> {
   }
 
   async readTicker(exchange: string, symbol: string): Promise<FeedAnswer<LiveTicker>> {
-    return readTicker(await this.#open(exchange), exchange, symbol)
+    const feed = await this.#open(exchange)
+    return this.#isStopped ? STOPPED : readTicker(feed, exchange, symbol)
   }
 
   async readOrderBook(exchange: string, symbol: string, depth: BookDepth): Promise<FeedAnswer<LiveOrderBook>> {
-    return readOrderBook(await this.#open(exchange), exchange, symbol, depth)
+    const feed = await this.#open(exchange)
+    return this.#isStopped ? STOPPED : readOrderBook(feed, exchange, symbol, depth)
   }
 
   async readTrades(exchange: string, symbol: string): Promise<FeedAnswer<LiveTrades>> {
@@ -94,8 +99,8 @@ export class ExchangeFeed extends DurableObject<Env> {
   override async alarm(): Promise<void> {
     const feed = await this.#feed
     if (feed === undefined || this.#isStopped) return
-    await this.ctx.storage.put('marks', feed.runtime.session.checkpoint())
     await this.#arm()
+    await this.ctx.storage.put('marks', feed.runtime.session.checkpoint())
   }
 
   override webSocketMessage(socket: WebSocket, message: string | ArrayBuffer): void {
