@@ -61,7 +61,7 @@ export class FeedRuntime {
     this.#options = options
     this.session = options.session
     this.hub = options.hub
-    this.#recorder = new Recorder(options.session.epoch)
+    this.#recorder = new Recorder(options.session.epoch, (id) => options.session.tradesKnownTo(id))
     this.#prunedAt = options.clock.now()
     this.#sockets = new UpstreamSockets(options.connector.rest.headers, {
       opened: (socket) => this.take({ kind: 'opened', socket }),
@@ -197,7 +197,7 @@ export class FeedRuntime {
         this.#recorder.addGap(effect.instrumentId, effect.gap)
         return
       case 'end-trades':
-        this.#recorder.endTrades(effect.instrumentId, now)
+        this.#recorder.endTrades(effect.instrumentId, Math.min(now, effect.knownTo))
         return
       default:
         void this.#ask(effect)

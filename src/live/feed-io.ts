@@ -62,6 +62,7 @@ export interface Recorded {
 
 /** What the session wants done. Questions are answered by an input of the same name, in any order, exactly once. */
 export type FeedEffect =
+  /** Answered by `opened` or `refused`: whoever performs it has the patience and its end. */
   | { readonly kind: 'connect'; readonly socket: number; readonly url: string }
   | { readonly kind: 'send'; readonly socket: number; readonly frame: string }
   | { readonly kind: 'close'; readonly socket: number; readonly reason: string }
@@ -91,7 +92,7 @@ export type FeedEffect =
     }
   | { readonly kind: 'store-trade'; readonly instrumentId: number; readonly trade: StoredTrade }
   /** Its trades are no longer listened to. */
-  | { readonly kind: 'end-trades'; readonly instrumentId: number }
+  | { readonly kind: 'end-trades'; readonly instrumentId: number; readonly knownTo: number }
   | {
       readonly kind: 'store-trade-gap'
       readonly instrumentId: number

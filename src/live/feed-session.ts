@@ -7,6 +7,7 @@ import type { FeedEffect, FeedInput } from './feed-io.ts'
 import { FeedTopics } from './feed-topics.ts'
 import type { MarketTopic, TopicMarks } from './market-topic.ts'
 import type { FeedStatus } from './status.ts'
+import { TradesTopic } from './trades-topic.ts'
 import { Upstream } from './upstream.ts'
 import { acknowledge, refuse } from './upstream-replies.ts'
 import type { UpstreamSocket } from './upstream-socket.ts'
@@ -88,6 +89,12 @@ export class FeedSession {
   /** The present state of a topic that is demanded, as a message; `null` where there is none. */
   stateOf(key: string, now: number): string | null {
     return this.#topics.find(key)?.state(key, now) ?? null
+  }
+
+  /** The exchange's time up to which no trade of an instrument is waited for, ms UTC; `Infinity` while none is. */
+  tradesKnownTo(instrumentId: number): number {
+    const topic = this.#topics.ofInstrument(instrumentId)?.find('trades', null)
+    return topic instanceof TradesTopic ? topic.knownTo : Number.NEGATIVE_INFINITY
   }
 
   /** The topic behind a demand, for whoever reads its newest values. */

@@ -40,6 +40,7 @@ export interface DueRecords {
 /** Collects what the feed stores until it is worth a transaction. */
 export class Recorder {
   readonly #epoch: string
+  readonly #knownTo: (instrumentId: number) => number
   #candles: ClosedCandle[] = []
   #candlesSince = 0
   readonly #open = new Map<number, OpenChunk>()
@@ -53,8 +54,10 @@ export class Recorder {
   /** What is being written: neither in the database for certain, nor waiting. */
   #writing: DueRecords | null = null
 
-  constructor(epoch: string) {
+  /** @param knownTo up to when all trades of an instrument are known, ms UTC: what is waited for was not heard yet */
+  constructor(epoch: string, knownTo: (instrumentId: number) => number) {
     this.#epoch = epoch
+    this.#knownTo = knownTo
   }
 
   addCandle(candle: ClosedCandle, now: number): void {
@@ -73,13 +76,13 @@ export class Recorder {
     this.#chunk(instrumentId, gap.to).gaps.push(gap)
   }
 
-  /** The trades of an instrument are not listened to any more. */
-  endTrades(instrumentId: number, now: number): void {
+  /** The trades of an instrument are not listened to any more; up to `to` (ms UTC) they were. */
+  endTrades(instrumentId: number, to: number): void {
     const open = this.#open.get(instrumentId)
     if (open !== undefined) this.#close(instrumentId, open)
     const from = this.#heardFrom.get(instrumentId)
     this.#heardFrom.delete(instrumentId)
-    if (from !== undefined && now > from) this.#heard.push({ instrumentId, from, to: now })
+    if (from !== undefined && to > from) this.#heard.push({ instrumentId, from, to })
   }
 
   /** What is ripe, to be written now: `stored` or `putBack` says what came of it. */
@@ -87,9 +90,10 @@ export class Recorder {
     const settled = all ? now : Math.floor((now - CHUNK_SETTLE_MS) / MINUTE_MS) * MINUTE_MS
     for (const [instrumentId, chunk] of this.#open) if (chunk.minute < settled) this.#close(instrumentId, chunk)
     for (const [instrumentId, from] of this.#heardFrom) {
-      if (settled <= from) continue
-      this.#heard.push({ instrumentId, from, to: settled })
-      this.#heardFrom.set(instrumentId, settled)
+      const to = Math.min(settled, this.#knownTo(instrumentId))
+      if (to <= from) continue
+      this.#heard.push({ instrumentId, from, to })
+      this.#heardFrom.set(instrumentId, to)
     }
     const isRipe = all || now - this.#candlesSince >= CANDLE_BATCH_MS
     const due = { candles: isRipe ? this.#candles : [], chunks: this.#closed, heard: this.#heard }
@@ -126,7 +130,8 @@ export class Recorder {
     const spans = ofInstrument([...(this.#writing?.heard ?? []), ...this.#heard])
     const since = this.#heardFrom.get(instrumentId)
     const froms = [...spans.map(({ from }) => from), ...(since === undefined ? [] : [since])]
-    const to = since === undefined ? Math.max(...spans.map((span) => span.to)) : now
+    const known = Math.max(since ?? 0, Math.min(now, this.#knownTo(instrumentId)))
+    const to = since === undefined ? Math.max(...spans.map((span) => span.to)) : known
     return {
       trades: chunks.flatMap(({ trades }) => trades),
       gaps: chunks.flatMap(({ gaps }) => gaps),

@@ -91,6 +91,11 @@ export class TradesTopic extends MarketTopic {
     if (deadline !== null && now >= deadline) this.#perform(this.#trades.expire(now), now)
   }
 
+  /** The exchange's time up to which no trade is waited for; `Infinity` while none is. */
+  get knownTo(): number {
+    return this.#trades.completeThrough
+  }
+
   /** The exchange's time up to which every trade is known: it has sent them, and none is waited for. */
   get completeThrough(): number {
     return Math.min(this.#heardTo, this.#trades.completeThrough)
@@ -98,7 +103,7 @@ export class TradesTopic extends MarketTopic {
 
   override end(marks: TopicMarks): void {
     delete marks.trades[this.instrument.id]
-    this.surroundings.emit({ kind: 'end-trades', instrumentId: this.instrument.id })
+    this.surroundings.emit({ kind: 'end-trades', instrumentId: this.instrument.id, knownTo: this.knownTo })
   }
 
   override mark(marks: TopicMarks): void {

@@ -58,7 +58,10 @@ describe('frames of Binance', () => {
   it('read alike with and without the name of the stream', () => {
     const bare = binanceStream.decode(trade)
     expect(bare).toMatchObject({ kind: 'data', events: [{ id: '1', price: '2.5', side: 'buy' }] })
-    expect(binanceStream.decode(`{"stream":"btcusdt@aggTrade","data":${trade}}`)).toEqual({ ...bare, stream: 'btcusdt@aggTrade' })
+    expect(binanceStream.decode(`{"stream":"btcusdt@aggTrade","data":${trade}}`)).toEqual({
+      ...bare,
+      stream: 'btcusdt@aggTrade',
+    })
     expect(binanceStream.decode(`[${trade}]`)).toEqual(bare)
   })
 

@@ -17,7 +17,7 @@ function candle(openTime: number) {
 }
 
 it('gives the trades of a minute once it is over, and says what was listened to', () => {
-  const recorder = new Recorder('e')
+  const recorder = new Recorder('e', () => Number.POSITIVE_INFINITY)
   recorder.addTrade(1, trade(1, START + 10 * SECOND))
   recorder.addTrade(1, trade(2, START + 50 * SECOND))
   recorder.addTrade(2, trade(1, START + 55 * SECOND))
@@ -36,7 +36,7 @@ it('gives the trades of a minute once it is over, and says what was listened to'
 })
 
 it('opens a new part for what comes late, and for what is too much', () => {
-  const recorder = new Recorder('e')
+  const recorder = new Recorder('e', () => Number.POSITIVE_INFINITY)
   for (let seq = 1; seq <= 2_001; seq++) recorder.addTrade(1, trade(seq, START + seq))
   recorder.addTrade(1, trade(2_002, START + MINUTE))
   recorder.addTrade(1, trade(2_003, START + 5))
@@ -47,7 +47,7 @@ it('opens a new part for what comes late, and for what is too much', () => {
 })
 
 it('lets candles wait for each other, and gives all when asked', () => {
-  const recorder = new Recorder('e')
+  const recorder = new Recorder('e', () => Number.POSITIVE_INFINITY)
   recorder.addCandle(candle(START), START)
   expect(recorder.takeDue(START + 4 * SECOND).candles).toEqual([])
   recorder.addCandle(candle(START + MINUTE), START + 4 * SECOND)
@@ -59,7 +59,7 @@ it('lets candles wait for each other, and gives all when asked', () => {
 })
 
 it('says what is not stored for certain: what waits, and what is being written', () => {
-  const recorder = new Recorder('e')
+  const recorder = new Recorder('e', () => Number.POSITIVE_INFINITY)
   recorder.addTrade(1, trade(1, START))
   recorder.addGap(1, { from: START + 1, to: START + 5, reason: 'trades_missing' })
   const now = START + 2 * MINUTE
@@ -75,7 +75,7 @@ it('says what is not stored for certain: what waits, and what is being written',
 })
 
 it('keeps what the database did not take, in order; of too much the oldest becomes a gap', () => {
-  const recorder = new Recorder('e')
+  const recorder = new Recorder('e', () => Number.POSITIVE_INFINITY)
   for (let minute = 0; minute < 2_010; minute++) recorder.addTrade(1, trade(minute, START + minute * MINUTE))
   const now = START + 3_000 * MINUTE
   recorder.takeDue(now)
@@ -89,8 +89,22 @@ it('keeps what the database did not take, in order; of too much the oldest becom
   expect(heard[0]).toEqual({ instrumentId: 1, from: START, to: now - MINUTE })
 })
 
+it('claims to have heard no more than what is known: what is waited for may be missing', () => {
+  let knownTo = START + 90 * SECOND
+  const recorder = new Recorder('e', () => knownTo)
+  recorder.addTrade(1, trade(1, START))
+  const now = START + 5 * MINUTE
+  expect(recorder.waiting(1, now).heard).toEqual({ from: START, to: knownTo })
+  expect(recorder.takeDue(now).heard).toEqual([{ instrumentId: 1, from: START, to: START + 90 * SECOND }])
+  recorder.stored()
+  expect(recorder.takeDue(now).heard).toEqual([])
+  recorder.stored()
+  knownTo = Number.POSITIVE_INFINITY
+  expect(recorder.takeDue(now).heard).toEqual([{ instrumentId: 1, from: START + 90 * SECOND, to: START + 4 * MINUTE }])
+})
+
 it('ends with the stream: what was listened to ends there', () => {
-  const recorder = new Recorder('e')
+  const recorder = new Recorder('e', () => Number.POSITIVE_INFINITY)
   recorder.addTrade(1, trade(1, START))
   recorder.endTrades(1, START + 30 * SECOND)
   expect(recorder.takeDue(START + 31 * SECOND)).toMatchObject({
