@@ -63,10 +63,31 @@ export function decimal(text: string): Decimal {
 export function compareDecimals(a: Decimal, b: Decimal): number {
   if (a === b) return 0
   // Rounding to a double is monotonic: where the doubles differ, their order is that of the decimals.
-  const difference = Number(a) - Number(b)
+  const difference = toNumber(a) - toNumber(b)
   if (difference !== 0) return difference
   const [x, y] = align(a, b)
   return x < y ? -1 : 1
+}
+
+/** So many characters, the point among them, are an integer below 2^53 over a power of ten that a double holds. */
+const MAX_QUICK_LENGTH = 15
+const POWERS_OF_TEN = Array.from({ length: MAX_QUICK_LENGTH }, (_, exponent) => 10 ** exponent)
+
+/**
+ * The double nearest to a decimal: what `Number` gives, at a third of its cost, for it is needed for each level of each
+ * book. One division of two exact doubles is rounded correctly.
+ */
+export function toNumber(value: Decimal): number {
+  const { length } = value
+  if (length > MAX_QUICK_LENGTH || isNegative(value)) return Number(value)
+  let digits = 0
+  let places = 0
+  for (let i = 0; i < length; i++) {
+    const code = value.charCodeAt(i)
+    if (code === POINT) places = length - 1 - i
+    else digits = digits * 10 + code - DIGIT_ZERO
+  }
+  return digits / (POWERS_OF_TEN[places] ?? 1)
 }
 
 export function isNegative(value: Decimal): boolean {

@@ -1,4 +1,4 @@
-import { compareDecimals, type Decimal, ZERO } from '../domain/decimal.ts'
+import { compareDecimals, type Decimal, toNumber, ZERO } from '../domain/decimal.ts'
 import type { BookLevel } from '../domain/order-book.ts'
 
 /**
@@ -6,18 +6,21 @@ import type { BookLevel } from '../domain/order-book.ts'
  * those that it began with are gone: a view as deep as the snapshot itself would ask for one after every trade.
  */
 const RENEWED_BELOW = 0.5
+/** Levels that there is room for at first; twice as many each time that it does not do. */
+const FIRST_ROOM = 64
 
 /**
- * The bids or the asks of a book: sorted by value, each price once, none empty. Three parallel arrays, worst level
- * first and best last, so that changes near the best price move few elements, and a level costs two texts and little
- * else. A level is known only from the bound inwards; what lies beyond it is not kept.
+ * The bids or the asks of a book: sorted by value, each price once, none empty. Worst level first and best last, so
+ * that changes near the best price move few elements. A level costs two texts and little else; one beyond the bound is
+ * not known, and not kept.
  */
 export class BookSide {
   /** Prices times the sign are keys: the greater, the better. */
   readonly #sign: 1 | -1
-  readonly #keys: number[] = []
-  readonly #prices: Decimal[] = []
-  readonly #sizes: Decimal[] = []
+  #keys = new Float64Array(FIRST_ROOM)
+  /** A price and a size for each key, one after the other. */
+  readonly #texts: Decimal[] = []
+  #length = 0
   /** The worst price that is known; `null`: the side is known as a whole. */
   #bound: Decimal | null = null
   #boundKey = Number.NEGATIVE_INFINITY
@@ -30,7 +33,7 @@ export class BookSide {
 
   /** How many levels are known. */
   get length(): number {
-    return this.#keys.length
+    return this.#length
   }
 
   /** The worst price that this side answers for; `null` where it is known as a whole. */
@@ -45,20 +48,19 @@ export class BookSide {
 
   /** @param rank 0 is the best */
   priceAt(rank: number): Decimal | undefined {
-    return this.#prices[this.#prices.length - 1 - rank]
+    return this.#texts[2 * (this.#length - 1 - rank)]
   }
 
   sizeAt(rank: number): Decimal | undefined {
-    return this.#sizes[this.#sizes.length - 1 - rank]
+    return this.#texts[2 * (this.#length - 1 - rank) + 1]
   }
 
   /** The best `depth` levels, best first; fewer where fewer are known. */
   top(depth: number): BookLevel[] {
     const levels: BookLevel[] = []
-    const last = this.#keys.length - 1
-    for (let at = last; at >= 0 && at > last - depth; at--) {
-      const price = this.#prices[at]
-      const size = this.#sizes[at]
+    for (let rank = 0; rank < Math.min(depth, this.#length); rank++) {
+      const price = this.priceAt(rank)
+      const size = this.sizeAt(rank)
       if (price !== undefined && size !== undefined) levels.push({ price, size })
     }
     return levels
@@ -70,17 +72,15 @@ export class BookSide {
 
   /** The absolute size at a price; `0` removes the level. A price beyond the bound changes nothing. */
   set(price: Decimal, size: Decimal): void {
-    const key = this.#sign * Number(price)
+    const key = this.#sign * toNumber(price)
     if (!this.#isKnown(key, price)) return
     const at = this.#find(key, price)
     if (at >= 0) {
-      if (size === ZERO) this.#remove(at)
-      else this.#sizes[at] = size
+      if (size === ZERO) this.#remove(at, 1)
+      else this.#texts[2 * at + 1] = size
     } else {
       if (size === ZERO) return
-      insertAt(this.#keys, ~at, key)
-      insertAt(this.#prices, ~at, price)
-      insertAt(this.#sizes, ~at, size)
+      this.#insert(~at, key, price, size)
     }
     this.#version++
   }
@@ -100,9 +100,8 @@ export class BookSide {
   }
 
   clear(): void {
-    this.#keys.length = 0
-    this.#prices.length = 0
-    this.#sizes.length = 0
+    this.#length = 0
+    this.#texts.length = 0
     this.#bound = null
     this.#boundKey = Number.NEGATIVE_INFINITY
     this.#version++
@@ -110,16 +109,14 @@ export class BookSide {
 
   /** How many levels are at `price` or better. */
   countFrom(price: number): number {
-    return this.#keys.length - this.#search(this.#sign * price)
+    return this.#length - this.#search(this.#sign * price)
   }
 
   /** Forgets all but the best `count` levels; from then on it answers for their prices only. */
   keep(count: number): void {
-    const excess = this.#keys.length - count
+    const excess = this.#length - count
     if (excess <= 0) return
-    this.#keys.splice(0, excess)
-    this.#prices.splice(0, excess)
-    this.#sizes.splice(0, excess)
+    this.#remove(0, excess)
     this.#limit()
     this.#version++
   }
@@ -131,11 +128,11 @@ export class BookSide {
 
   #limit(): void {
     const key = this.#keys[0]
-    const price = this.#prices[0]
+    const price = this.#texts[0]
     if (key === undefined || price === undefined) return
     this.#bound = price
     this.#boundKey = key
-    this.#lengthAtBound = this.#keys.length
+    this.#lengthAtBound = this.#length
   }
 
   #isKnown(key: number, price: Decimal): boolean {
@@ -143,18 +140,30 @@ export class BookSide {
     return !this.isBetter(this.#bound, price)
   }
 
-  #remove(at: number): void {
-    removeAt(this.#keys, at)
-    removeAt(this.#prices, at)
-    removeAt(this.#sizes, at)
+  #insert(at: number, key: number, price: Decimal, size: Decimal): void {
+    if (this.#length === this.#keys.length) {
+      const roomier = new Float64Array(2 * this.#length)
+      roomier.set(this.#keys)
+      this.#keys = roomier
+    }
+    this.#keys.copyWithin(at + 1, at, this.#length)
+    this.#keys[at] = key
+    this.#texts.splice(2 * at, 0, price, size)
+    this.#length++
+  }
+
+  #remove(at: number, count: number): void {
+    this.#keys.copyWithin(at, at + count, this.#length)
+    this.#texts.splice(2 * at, 2 * count)
+    this.#length -= count
   }
 
   /** Where the level is, or the complement (`~`) of where it would be. */
   #find(key: number, price: Decimal): number {
     let at = this.#search(key)
     // Prices may differ and yet share a double: their texts decide.
-    for (; this.#keys[at] === key; at++) {
-      const present = this.#prices[at]
+    for (; at < this.#length && this.#keys[at] === key; at++) {
+      const present = this.#texts[2 * at]
       if (present === price) return at
       if (present === undefined || this.isBetter(present, price)) break
     }
@@ -164,7 +173,7 @@ export class BookSide {
   /** The first index whose key is not below `key`. */
   #search(key: number): number {
     let low = 0
-    let high = this.#keys.length
+    let high = this.#length
     while (low < high) {
       const middle = (low + high) >>> 1
       const probe = this.#keys[middle]
@@ -173,32 +182,4 @@ export class BookSide {
     }
     return low
   }
-}
-
-/** Up to so many elements are moved one by one, which costs less than `splice`, whose cost is the call. */
-const MOVED_BY_HAND = 48
-
-function insertAt<T>(array: T[], index: number, value: T): void {
-  if (array.length - index > MOVED_BY_HAND) {
-    array.splice(index, 0, value)
-    return
-  }
-  array.push(value)
-  for (let i = array.length - 1; i > index; i--) {
-    const moved = array[i - 1]
-    if (moved !== undefined) array[i] = moved
-  }
-  array[index] = value
-}
-
-function removeAt<T>(array: T[], index: number): void {
-  if (array.length - index > MOVED_BY_HAND) {
-    array.splice(index, 1)
-    return
-  }
-  for (let i = index + 1; i < array.length; i++) {
-    const moved = array[i]
-    if (moved !== undefined) array[i - 1] = moved
-  }
-  array.pop()
 }

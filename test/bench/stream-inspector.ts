@@ -6,6 +6,8 @@ const targets = z.array(z.object({ id: z.string(), webSocketDebuggerUrl: z.url()
 /** How the local runtime names the worker itself among its own ones. */
 const WORKER = 'core:user:'
 const MEGABYTE = 2 ** 20
+/** Bytes: of objects, and of what typed arrays hold outside of the heap. */
+const usage = z.object({ usedSize: z.number(), backingStorageSize: z.number() })
 
 /**
  * MB that the objects of a worker take once all garbage is gone: what the limit of 128 MB is about, for all objects of a
@@ -23,8 +25,8 @@ export async function usedHeapMb(worker: RunningWorker): Promise<number> {
   await new Promise((resolve, reject) => socket.once('open', resolve).once('error', reject))
   try {
     await ask(socket, 1, 'HeapProfiler.collectGarbage')
-    const { usedSize } = z.object({ usedSize: z.number() }).parse(await ask(socket, 2, 'Runtime.getHeapUsage'))
-    return usedSize / MEGABYTE
+    const { usedSize, backingStorageSize } = usage.parse(await ask(socket, 2, 'Runtime.getHeapUsage'))
+    return (usedSize + backingStorageSize) / MEGABYTE
   } finally {
     socket.close()
   }

@@ -10,6 +10,7 @@ import {
   parseDecimal,
   subtractDecimals,
   sumDecimals,
+  toNumber,
   ZERO,
 } from '../../src/domain/decimal.ts'
 
@@ -131,6 +132,19 @@ describe('arithmetic', () => {
         expect(p === q).toBe(x === y)
         expect(isNegative(p)).toBe(x < 0n)
       }),
+    )
+  })
+
+  it('has the doubles that Number gives', () => {
+    const short: fc.Arbitrary<Exact> = fc.record({
+      digits: fc.bigInt({ min: -(10n ** 15n), max: 10n ** 15n }),
+      scale: fc.nat({ max: 14 }),
+    })
+    fc.assert(
+      fc.property(fc.oneof(exact, short), (value) => {
+        expect(toNumber(decimalOf(value))).toBe(Number(decimalOf(value)))
+      }),
+      { numRuns: 10_000 },
     )
   })
 

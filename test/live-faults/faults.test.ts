@@ -1,5 +1,5 @@
 import { beforeAll, describe, expect, it } from 'vitest'
-import { control, EXCHANGES, type Exchange, faultsInForce, feed, Listener, until } from './scenario.ts'
+import { control, deps, EXCHANGES, type Exchange, faultsInForce, feed, Listener, until } from './scenario.ts'
 
 interface Scenario {
   readonly name: string
@@ -8,6 +8,8 @@ interface Scenario {
   readonly faults: (symbol: string) => readonly object[]
   /** What clients are told, `channel notice`: nothing else, and each of them but those with a question mark. */
   readonly told: readonly string[]
+  /** Whether it is over only when the last connection has been replaced: some are noticed later than others. */
+  readonly replacesAll?: true
 }
 
 const ALL = EXCHANGES
@@ -40,6 +42,7 @@ const SCENARIOS: readonly Scenario[] = [
     faults: () => [{ type: 'silence' }],
     // Which of it depends on what is noticed first: that no data come, or that heartbeats are not answered.
     told: ['book resync', 'book stale?', 'trades stale?', 'candles stale?'],
+    replacesAll: true,
   },
   {
     name: 'garbage among the frames',
@@ -133,6 +136,12 @@ function listenerOf(exchange: string): Listener {
   return listener
 }
 
+/** When the oldest of a feed's connections was made; of one that is not made yet, never. */
+async function oldestSocket(exchange: Exchange): Promise<number> {
+  const { sockets } = await feed(exchange).status(exchange)
+  return Math.min(...sockets.map(({ connectedAt }) => connectedAt ?? Number.NEGATIVE_INFINITY))
+}
+
 /** Once more, for where the machine stands still meanwhile, streams are rightly said to be stale and trades to be lost. */
 const ONE_BY_ONE = { concurrent: false, retry: 1 }
 
@@ -147,15 +156,17 @@ const REFUSED: Readonly<Record<Exchange, { readonly symbol: string; readonly exc
 describe.concurrent.each(EXCHANGES)('%s survives', (exchange) => {
   const scenarios = SCENARIOS.filter(({ on }) => on.includes(exchange))
 
-  it.each(scenarios)('$name', ONE_BY_ONE, async ({ name, faults, told }) => {
+  it.each(scenarios)('$name', ONE_BY_ONE, async ({ name, faults, told, replacesAll }) => {
     const listener = listenerOf(exchange)
     const [{ exchangeSymbol }] = listener.markets
     const mark = listener.mark()
+    const began = deps.clock.now()
     for (const fault of faults(exchangeSymbol)) await control(exchange, { fault })
     const isOver = ({ served, left }: { readonly served: number; readonly left: number | null }) =>
       served > 0 && (left ?? 0) === 0
     await until(`${name} to happen`, async () => (await faultsInForce(exchange)).every(isOver))
     await control(exchange, { clear: 'all' })
+    if (replacesAll) await until('new connections', async () => (await oldestSocket(exchange)) > began)
     await listener.caughtUp()
     await listener.expectTruth(mark)
     const heard = listener.toldSince(mark)

@@ -23,7 +23,7 @@ async function abort(exchange: Exchange): Promise<void> {
   await runInDurableObject(feed(exchange), (_feed, state) => state.abort('gone')).catch(() => undefined)
 }
 
-describe.concurrent('the feed survives', () => {
+describe.concurrent('the feed survives', { retry: 1 }, () => {
   it('an eviction that its clients outlive', async () => {
     const listener = await Listener.start('okx')
     const { client } = listener
