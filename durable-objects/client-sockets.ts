@@ -20,6 +20,8 @@ export interface ClientSocketsOptions {
   /** The numbers of topics, as they stand with a socket. */
   readonly idOf: (key: string, topic: ClientTopic) => number | undefined
   readonly topicOf: (id: number) => ClientTopic | undefined
+  /** Those numbers stand with sockets, and no others. */
+  readonly retain: (used: ReadonlySet<number>) => void
   /** Settles requests, at once or later; then sends what is due. */
   readonly settle: (requests: readonly SubscribeRequest[]) => void
 }
@@ -38,8 +40,10 @@ export class ClientSockets {
 
   /** Takes up the clients whose sockets outlived the instance before: they ask anew for what they had. */
   restore(): void {
+    const used = new Set<number>()
     for (const socket of this.#ctx.getWebSockets()) {
       const kept: Attachment | null = socket.deserializeAttachment()
+      for (const id of kept?.topics ?? []) used.add(id)
       const topics = kept?.topics.flatMap((id) => this.#options.topicOf(id) ?? []) ?? []
       // One that cannot be restored whole comes back by itself, and so do relays: their topics are not kept.
       if (kept === null || kept.isInternal || topics.length < kept.topics.length) {
@@ -49,6 +53,7 @@ export class ClientSockets {
       const client = this.#add(socket, kept.isInternal, kept.settings)
       this.#options.settle(this.#options.hub.subscribe(client, topics))
     }
+    this.#options.retain(used)
   }
 
   /** Answers a request for a stream, in the form that it asks for. */

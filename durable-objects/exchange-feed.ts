@@ -7,11 +7,11 @@ import type { LiveTrades } from '../src/domain/trade-chunk.ts'
 import { connectorFor } from '../src/exchanges/registry.ts'
 import { ClientHub } from '../src/live/client-hub.ts'
 import { FeedSession } from '../src/live/feed-session.ts'
-import type { TopicMarks } from '../src/live/market-topic.ts'
 import type { FeedAnswer, FeedStatus, LiveOrderBook, LiveTicker } from '../src/live/status.ts'
 import { FeedStore } from '../src/store/feed-store.ts'
 import { claimLease } from '../src/store/leases.ts'
 import { FeedClients, type KnownTopic } from './feed-clients.ts'
+import { loadMarks, saveMarks } from './feed-marks.ts'
 import { readOrderBook, readTicker, readTrades } from './feed-reads.ts'
 import { FeedRuntime } from './feed-runtime.ts'
 import { TopicIds } from './topic-ids.ts'
@@ -20,7 +20,6 @@ const ROLE = 'feed'
 /** An object that only holds sockets of its own may be evicted after 70 s without an event: it is woken before. */
 const WATCHDOG_MS = 30_000
 const FULL: Refusal = { ok: false, code: 'feed_full', detail: 'this feed has its clients: /v1/stream has room' }
-const STOPPED: Refusal = { ok: false, code: 'feed_unavailable', detail: 'the feed was told to stop' }
 
 interface Running {
   readonly runtime: FeedRuntime
@@ -28,43 +27,48 @@ interface Running {
   readonly now: () => number
 }
 
-/** The live data of one exchange: its streams come in here and go out to clients. Poked or armed, it works. */
+/** What the operator has said last; until then the setting STREAMS decides. */
+type Order = 'start' | 'stop'
+
+/**
+ * The live data of one exchange: its streams come in here and go out to clients. A poke, a client or its own alarm sets
+ * it to work, unless it may not run; a look at its status does not.
+ */
 export class ExchangeFeed extends DurableObject<Env> {
   readonly #app = createDeps(this.env)
   #feed: Promise<Running> | undefined
-  #isStopped = false
+  #order: Order | undefined
 
   constructor(ctx: DurableObjectState, env: Env) {
     super(ctx, env)
     // Whatever wakes an evicted object: it goes on where it was, clients included.
     void ctx.blockConcurrencyWhile(async () => {
-      this.#isStopped = (await ctx.storage.get<boolean>('isStopped')) === true
+      this.#order = await ctx.storage.get<Order>('order')
       const exchange = await ctx.storage.get<string>('exchange')
       // One that has moved has just forgotten everything: it is told so when it is called.
-      if (exchange !== undefined) await this.#open(exchange).catch(() => undefined)
+      if (exchange !== undefined) await this.#run(exchange).catch(() => undefined)
     })
   }
 
-  /** Wakes the feed, unless it was told to stop. */
+  /** Wakes the feed, where it may run. */
   async poke(exchange: string): Promise<void> {
-    await this.#open(exchange)
+    await this.#run(exchange)
     // An alarm that has failed too often is given up by the runtime: a feed that runs must have one.
-    if (!this.#isStopped && (await this.ctx.storage.getAlarm()) === null) await this.#arm()
+    if (this.#mayRun && (await this.ctx.storage.getAlarm()) === null) await this.#arm()
   }
 
   async start(exchange: string): Promise<FeedStatus> {
-    this.#isStopped = false
-    await this.ctx.storage.delete('isStopped')
+    await this.#obey('start')
+    await this.#run(exchange)
     return this.status(exchange)
   }
 
   async stop(exchange: string): Promise<FeedStatus> {
-    this.#isStopped = true
-    await this.ctx.storage.put('isStopped', true)
+    await this.#obey('stop')
     await this.ctx.storage.deleteAlarm()
     const { runtime } = await this.#open(exchange)
     await runtime.stop()
-    await this.ctx.storage.put('marks', runtime.session.checkpoint())
+    await saveMarks(this.ctx.storage, runtime.checkpoint())
     return this.status(exchange)
   }
 
@@ -74,33 +78,36 @@ export class ExchangeFeed extends DurableObject<Env> {
   }
 
   async readTicker(exchange: string, symbol: string): Promise<FeedAnswer<LiveTicker>> {
-    const feed = await this.#open(exchange)
-    return this.#isStopped ? STOPPED : readTicker(feed, exchange, symbol)
+    const feed = await this.#run(exchange)
+    return this.#mayRun ? readTicker(feed, exchange, symbol) : notRunning(exchange)
   }
 
   async readOrderBook(exchange: string, symbol: string, depth: BookDepth): Promise<FeedAnswer<LiveOrderBook>> {
-    const feed = await this.#open(exchange)
-    return this.#isStopped ? STOPPED : readOrderBook(feed, exchange, symbol, depth)
+    const feed = await this.#run(exchange)
+    return this.#mayRun ? readOrderBook(feed, exchange, symbol, depth) : notRunning(exchange)
   }
 
   async readTrades(exchange: string, symbol: string): Promise<FeedAnswer<LiveTrades>> {
-    return readTrades(await this.#open(exchange), symbol)
+    return readTrades(await this.#run(exchange), symbol)
   }
 
   /** A client, or a relay of ours, wants the stream. */
   override async fetch(request: Request): Promise<Response> {
-    const { runtime, clients } = await this.#open(new URL(request.url).pathname.split('/').at(-1) ?? '')
+    const exchange = new URL(request.url).pathname.split('/').at(-1) ?? ''
+    const { runtime, clients } = await this.#run(exchange)
+    if (!this.#mayRun) return Response.json(notRunning(exchange), { status: 503 })
     const isInternal = request.headers.get('x-zvt-role') === 'relay'
-    if (!isInternal && runtime.hub.size >= this.#app.config.feedClients) return Response.json(FULL, { status: 503 })
+    const isFull = runtime.hub.outsiders >= this.#app.config.feedClients
+    if (!isInternal && isFull) return Response.json(FULL, { status: 503 })
     return clients.sockets.open(request, isInternal)
   }
 
   /** The watchdog: that it came is enough, for the constructor has done the rest. */
   override async alarm(): Promise<void> {
     const feed = await this.#feed
-    if (feed === undefined || this.#isStopped) return
+    if (feed === undefined || !this.#mayRun) return
     await this.#arm()
-    await this.ctx.storage.put('marks', feed.runtime.session.checkpoint())
+    await saveMarks(this.ctx.storage, feed.runtime.checkpoint())
   }
 
   override webSocketMessage(socket: WebSocket, message: string | ArrayBuffer): void {
@@ -115,15 +122,31 @@ export class ExchangeFeed extends DurableObject<Env> {
     this.webSocketClose(socket)
   }
 
-  /** The feed, running unless it was told to stop. */
+  get #mayRun(): boolean {
+    return this.#order === undefined ? this.#app.config.streams : this.#order === 'start'
+  }
+
+  async #obey(order: Order): Promise<void> {
+    this.#order = order
+    await this.ctx.storage.put('order', order)
+  }
+
+  /** The feed, as it is. */
   async #open(exchange: string): Promise<Running> {
     this.#feed ??= this.#create(exchange).catch((error: unknown) => {
       this.#feed = undefined
       throw error
     })
-    const feed = await this.#feed
-    if (this.#isStopped || feed.runtime.isRunning) return feed
+    return this.#feed
+  }
+
+  /** The feed, running where it may. */
+  async #run(exchange: string): Promise<Running> {
+    const feed = await this.#open(exchange)
+    if (!this.#mayRun || feed.runtime.isRunning) return feed
     feed.runtime.start()
+    // One that has run goes on by itself whenever it is woken.
+    await this.ctx.storage.put({ exchange, name: feedName(this.#app.config, exchange) })
     await this.#arm()
     return feed
   }
@@ -138,8 +161,7 @@ export class ExchangeFeed extends DurableObject<Env> {
       await this.#forget()
       throw new AppError('unknown_exchange', `this object does not serve ${exchange}`)
     }
-    await storage.put({ exchange, name })
-    const marks = (await storage.get<TopicMarks>('marks')) ?? { trades: {}, candles: {} }
+    const marks = await loadMarks(storage)
     // Ascends as text: trades keep their order over a restart.
     const epoch = `${clock.now()}-${newId().slice(0, 4)}`
     const hosts = config.streamHosts[exchange] ?? {}
@@ -164,9 +186,16 @@ export class ExchangeFeed extends DurableObject<Env> {
       onFlush: () => clients.sockets.keep(),
       onSuperseded: () => void this.#resign(),
     })
-    const clients = new FeedClients(this.ctx, exchange, runtime, await TopicIds.load<KnownTopic>(storage), clock)
+    const clients = new FeedClients(
+      this.ctx,
+      exchange,
+      runtime,
+      await TopicIds.load<KnownTopic>(storage),
+      clock,
+      config,
+    )
     // Before the clients ask for what they had: nothing is connected for them.
-    if (this.#isStopped) runtime.take({ kind: 'stop' })
+    if (!this.#mayRun) runtime.take({ kind: 'stop' })
     clients.sockets.restore()
     return { runtime, clients, now: () => clock.now() }
   }
@@ -188,4 +217,9 @@ export class ExchangeFeed extends DurableObject<Env> {
     await this.ctx.storage.deleteAlarm()
     await this.ctx.storage.deleteAll()
   }
+}
+
+function notRunning(exchange: string): Refusal {
+  const detail = `the feed is not running: POST /v1/streams/${exchange}/start`
+  return { ok: false, code: 'feed_unavailable', detail }
 }

@@ -4,6 +4,7 @@ import type { StoredInstrument } from '../src/domain/series.ts'
 import type { BookDepth, ClientTopic } from '../src/domain/topic.ts'
 import type { LiveTrades } from '../src/domain/trade-chunk.ts'
 import { BookTopic } from '../src/live/book-topic.ts'
+import type { FeedSession } from '../src/live/feed-session.ts'
 import { LatestTopic } from '../src/live/latest-topic.ts'
 import type { FeedAnswer, LiveOrderBook, LiveTicker } from '../src/live/status.ts'
 import type { FeedClients } from './feed-clients.ts'
@@ -15,30 +16,36 @@ const LOOK_MS = 20
 /** By when a caller may expect what was just asked of the exchange. */
 const RETRY_MS = 2_000
 
-interface Feed {
-  readonly runtime: FeedRuntime
-  readonly clients: FeedClients
+/** What reads need of a feed. */
+export interface Feed {
+  readonly runtime: Pick<FeedRuntime, 'waitingTrades'> & { readonly session: Pick<FeedSession, 'offers' | 'topic'> }
+  readonly clients: Pick<FeedClients, 'demandOnce' | 'instrument'>
   readonly now: () => number
 }
 
-/** The 24 h summary and the best bid and offer as they stand. */
+/**
+ * The 24 h summary and the best bid and offer as they stand, as old as the older of the two. Without the latter where
+ * it does not come.
+ */
 export async function readTicker(feed: Feed, exchange: string, symbol: string): Promise<FeedAnswer<LiveTicker>> {
   return reading(feed, symbol, async (instrument) => {
     const [ticker, bbo] = [topicOf(exchange, instrument, 'ticker'), topicOf(exchange, instrument, 'bbo')]
-    for (const topic of [ticker, bbo]) feed.clients.demandOnce(topic, instrument)
-    const newest = await patiently(() => latestOf(feed, ticker)?.ticker ?? null)
+    const offered = [ticker, bbo].filter((topic) => feed.runtime.session.offers(topic, instrument))
+    for (const topic of offered) feed.clients.demandOnce(topic, instrument)
+    await patiently(() => offered.every((topic) => isHeard(feed, topic)))
+    const newest = latestOf(feed, ticker)?.ticker ?? null
     if (newest === null) return NO_DATA
-    const best = latestOf(feed, bbo)?.bbo?.values
+    const best = latestOf(feed, bbo)?.bbo ?? null
     return {
       ok: true,
       value: {
         exchangeSymbol: instrument.exchangeSymbol,
         ticker: newest.values,
-        bid: best?.bid ?? null,
-        ask: best?.ask ?? null,
+        bid: best?.values.bid ?? null,
+        ask: best?.values.ask ?? null,
       },
-      exchangeTime: newest.exchangeTime,
-      receivedTime: newest.receivedTime,
+      exchangeTime: olderOf(newest.exchangeTime, best?.exchangeTime ?? null),
+      receivedTime: Math.min(newest.receivedTime, best?.receivedTime ?? newest.receivedTime),
       now: feed.now(),
     }
   })
@@ -56,13 +63,10 @@ export async function readOrderBook(
     feed.clients.demandOnce(topic, instrument)
     const book = feed.runtime.session.topic(topic)
     if (!(book instanceof BookTopic)) return NO_DATA
-    const view = await patiently(() => {
-      const read = book.read(depth)
-      return 'reason' in read ? null : read
-    })
-    if (view === null) {
-      const read = book.read(depth)
-      const detail = `the book is not in sync: ${'reason' in read ? read.reason : 'it has only just come'}`
+    await patiently(() => 'bids' in book.read(depth) && !book.awaitsLevels(depth))
+    const view = book.read(depth)
+    if ('reason' in view) {
+      const detail = `the book is not in sync: ${view.reason}`
       return { ok: false, code: 'not_in_sync', detail, retryAfterMs: RETRY_MS }
     }
     const { bids, asks, availableDepth, sequence, exchangeTime } = view
@@ -103,20 +107,25 @@ async function reading<T>(
   }
 }
 
-/** What `look` finds, or `null` after a while of finding nothing. */
-async function patiently<T>(look: () => T | null): Promise<T | null> {
+/** Waits until it is so, or for a while in vain. */
+async function patiently(isSo: () => boolean): Promise<void> {
   const deadline = Date.now() + PATIENCE_MS
-  let found = look()
-  while (found === null && Date.now() < deadline) {
-    await new Promise((resolve) => setTimeout(resolve, LOOK_MS))
-    found = look()
-  }
-  return found
+  while (!isSo() && Date.now() < deadline) await new Promise((resolve) => setTimeout(resolve, LOOK_MS))
+}
+
+function isHeard(feed: Feed, topic: ClientTopic): boolean {
+  const latest = latestOf(feed, topic)
+  return (topic.channel === 'bbo' ? latest?.bbo : latest?.ticker) != null
 }
 
 function latestOf(feed: Feed, topic: ClientTopic) {
   const found = feed.runtime.session.topic(topic)
   return found instanceof LatestTopic ? found.latest : undefined
+}
+
+/** Of two times of the exchange, as far as they are known. */
+function olderOf(one: number | null, other: number | null): number | null {
+  return one === null || other === null ? (one ?? other) : Math.min(one, other)
 }
 
 function topicOf(exchange: string, { symbol }: StoredInstrument, channel: 'ticker' | 'bbo' | 'book'): ClientTopic {

@@ -9,6 +9,7 @@ import type { Newest as LoaderNewest } from '../src/history/feed-answers.ts'
 import type { ClientHub } from '../src/live/client-hub.ts'
 import type { FeedEffect, FeedInput, Newest, Recorded } from '../src/live/feed-io.ts'
 import type { FeedSession } from '../src/live/feed-session.ts'
+import type { TopicMarks } from '../src/live/market-topic.ts'
 import { Recorder } from '../src/live/recorder.ts'
 import type { FeedStore } from '../src/store/feed-store.ts'
 import { UpstreamSockets } from './upstream-sockets.ts'
@@ -52,7 +53,7 @@ export class FeedRuntime {
   #seriesIds: ReadonlyMap<string, number> = new Map()
   #recordedAt = Number.NEGATIVE_INFINITY
   #storeAfter = 0
-  #isStoring = false
+  #writing: Promise<void> | null = null
   #prunedAt: number
   #ticker: ReturnType<typeof setInterval> | undefined
   #flushTimer: { readonly at: number; readonly handle: ReturnType<typeof setTimeout> } | undefined
@@ -137,6 +138,11 @@ export class FeedRuntime {
     return this.#withStore((store) => store.readInstrument(symbol))
   }
 
+  /** What to resume from: trades that were published and not stored are published again. */
+  checkpoint(): TopicMarks {
+    return this.session.checkpoint((instrumentId) => this.#recorder.storedMark(instrumentId))
+  }
+
   waitingTrades(instrumentId: number) {
     return this.#recorder.waiting(instrumentId, this.#options.clock.now())
   }
@@ -211,8 +217,9 @@ export class FeedRuntime {
     const loader = this.#options.loader()
     switch (question.kind) {
       case 'ask-snapshot': {
-        const answer = await answerOf(loader.readBookSnapshot(exchange, id, question.depth))
-        return this.take({ kind: 'snapshot', instrumentId: id, answer })
+        const { request } = question
+        const answer = await answerOf(loader.readBookSnapshot(exchange, id, request.depth))
+        return this.take({ kind: 'snapshot', instrumentId: id, request, answer })
       }
       case 'ask-trades': {
         const { hole } = question
@@ -236,9 +243,17 @@ export class FeedRuntime {
     }
   }
 
+  /** Stores what is ripe, or all there is: that waits for a write that is under way. */
   async #record(all: boolean): Promise<void> {
-    if (this.#isStoring) return
-    this.#isStoring = true
+    if (this.#writing !== null && !all) return
+    while (this.#writing !== null) await this.#writing
+    this.#writing = this.#write(all).finally(() => {
+      this.#writing = null
+    })
+    await this.#writing
+  }
+
+  async #write(all: boolean): Promise<void> {
     const now = this.#options.clock.now()
     const due = this.#recorder.takeDue(now, all)
     try {
@@ -261,8 +276,6 @@ export class FeedRuntime {
       this.#recorder.putBack()
       this.#storeAfter = now + STORE_RETRY_MS
       this.#failed('what was heard could not be stored', error)
-    } finally {
-      this.#isStoring = false
     }
   }
 

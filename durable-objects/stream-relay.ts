@@ -47,6 +47,7 @@ export class StreamRelay extends DurableObject<Env> {
       pathExchange: null,
       idOf: (key, topic) => this.#ids?.idOf(key, topic),
       topicOf: (id) => this.#ids?.valueOf(id),
+      retain: (used) => this.#ids?.retain(used),
       settle: (requests) => this.#perform(this.#session.request(requests, clock.now())),
     })
     void ctx.blockConcurrencyWhile(async () => {

@@ -93,7 +93,7 @@ function layerOf(path: string): string {
 function importsOf(path: string): string[] {
   const code = withoutComments(read(path))
   const text = path === 'src/deps.ts' ? code.replace(/\bimport\('[^']+'\)\.[A-Z]\w*/g, '') : code
-  return [...text.matchAll(/\b(?:from|import)\s*\(?\s*['"]([^'"]+)['"]/g)].map(([, imported = '']) => imported)
+  return [...text.matchAll(/\b(?:from\s+|import\s*\(?\s*)['"]([^'"]+)['"]/g)].map(([, imported = '']) => imported)
 }
 
 /** The layer of a file, or the name of a package. */

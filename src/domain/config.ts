@@ -13,6 +13,8 @@ export interface Settings {
   readonly STREAMS: string
   readonly STREAM_HOSTS: string
   readonly FEED_CLIENTS: string
+  readonly FEED_TOPICS: string
+  readonly FEED_BOOKS: string
   readonly RELAYS: string
   readonly TRADE_RETENTION_HOURS: string
   readonly ENVIRONMENT: string
@@ -29,6 +31,7 @@ const share = z.coerce.number().gt(0).max(1)
 const isOn = z.enum(['on', 'off']).transform((value) => value === 'on')
 /** https://developers.cloudflare.com/durable-objects/api/state/#acceptwebsocket: an object holds no more sockets. */
 const feedClients = z.coerce.number().int().min(1).max(32_768)
+const feedTopics = z.coerce.number().int().min(1).max(10_000)
 const relays = z.coerce.number().int().min(1).max(1_000)
 const retentionHours = z.coerce
   .number()
@@ -49,6 +52,9 @@ export interface Config {
   readonly streamHosts: z.infer<typeof streamHosts>
   /** The most clients that a feed serves itself: beyond, it points to the relays. */
   readonly feedClients: number
+  /** The most topics that a feed follows for clients and for the database together, and the most books among them. */
+  readonly feedTopics: number
+  readonly feedBooks: number
   /** How many relays stand in each region. */
   readonly relays: number
   readonly tradeRetentionMs: number
@@ -67,6 +73,8 @@ export function parseConfig(settings: Settings): Config {
     streams: parseSetting('STREAMS', isOn, settings.STREAMS),
     streamHosts: parseSetting('STREAM_HOSTS', streamHosts, parseJson(settings.STREAM_HOSTS)),
     feedClients: parseSetting('FEED_CLIENTS', feedClients, settings.FEED_CLIENTS),
+    feedTopics: parseSetting('FEED_TOPICS', feedTopics, settings.FEED_TOPICS),
+    feedBooks: parseSetting('FEED_BOOKS', feedTopics, settings.FEED_BOOKS),
     relays: parseSetting('RELAYS', relays, settings.RELAYS),
     tradeRetentionMs: parseSetting('TRADE_RETENTION_HOURS', retentionHours, settings.TRADE_RETENTION_HOURS) * HOUR_MS,
     // An empty secret is none: it must not open what it was to guard.

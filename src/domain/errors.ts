@@ -23,6 +23,7 @@ export const errorCodes = [
   'no_data',
   'feed_unavailable',
   'feed_full',
+  'too_many_topics',
   'upgrade_required',
   'stale_lease',
   'storage_unavailable',

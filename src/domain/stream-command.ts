@@ -6,6 +6,8 @@ import { type BookDepth, bookDepths, type Channel, type ClientTopic, channels, i
 
 /** What a client may ask for at once, and hold in all. */
 export const MAX_SUBSCRIPTIONS = 200
+/** Of one command; those beyond what a connection may hold are refused one by one. */
+const MAX_ARGS = 1_000
 /** No name of an instrument comes near this, in any script and form. */
 const MAX_SYMBOL_LENGTH = 120
 const DEFAULT_INTERVAL: Interval = '1m'
@@ -46,7 +48,7 @@ const subscriptionCommand = <Arg extends z.ZodType>(arg: Arg) =>
   z.object({
     op: z.enum(['subscribe', 'unsubscribe']),
     id: requestId,
-    args: z.array(arg).min(1).max(MAX_SUBSCRIPTIONS),
+    args: z.array(arg).min(1).max(MAX_ARGS),
   })
 
 const commandsOf = <Arg extends z.ZodType>(arg: Arg) =>

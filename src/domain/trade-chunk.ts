@@ -33,7 +33,7 @@ export interface TradeChunk {
   readonly instrumentId: number
   /** ms UTC, its start. */
   readonly minute: number
-  /** Counts the chunks of this minute in this epoch: a chunk that is written again replaces itself. */
+  /** Ascends over the chunks of an epoch, each its own: a chunk that is written again replaces itself. */
   readonly part: number
   /** Of the feed that heard them. Epochs that ascend as text keep the order of trades within a millisecond over a restart. */
   readonly epoch: string

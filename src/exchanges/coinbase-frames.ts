@@ -58,7 +58,8 @@ function readFrame(value: unknown): StreamFrame {
 /** Sent in order with the matches, each second: none from before its time is to come. */
 function readHeartbeat(record: Record<string, unknown>): Heard {
   const exchangeTime = needIsoTime(record['time'], 'time')
-  return { exchangeSymbol: needText(record['product_id'], 'product_id'), exchangeTime }
+  const lastTradeId = String(needCounter(record['last_trade_id'], 'last_trade_id'))
+  return { exchangeSymbol: needText(record['product_id'], 'product_id'), exchangeTime, lastTradeId }
 }
 
 /** What a frame says of the product that its events name, under the name by which it was subscribed. */

@@ -1,12 +1,14 @@
 import type { MarketChannel } from '../domain/event.ts'
 import { decodeCoinbaseFrame } from './coinbase-frames.ts'
+import { coinbaseIntervals } from './coinbase-intervals.ts'
 import type { StreamApi, StreamName, StreamRequest, StreamTopic } from './stream.ts'
 
 /**
  * The streams of Coinbase Exchange: https://docs.cdp.coinbase.com/exchange/websocket-feed/overview
  *
- * Names here are `channel:product`. There is no channel for candles: they are built from the matches. Requests have no
- * ids, each answer lists all that is subscribed, and one unknown product fails the whole message that names it.
+ * Names here are `channel:product`. There is no channel for candles: they are built from the matches, in the intervals
+ * of the REST API only, which has what a lost socket missed. Requests have no ids, each answer lists all that is
+ * subscribed, and one unknown product fails the whole message that names it.
  */
 const ENDPOINT = 'feed'
 
@@ -46,9 +48,10 @@ export const coinbaseStream = {
   heartbeat: null,
 
   /** Each topic brings the product's heartbeat, once a second: a quiet market keeps its socket busy. */
-  streamsOf({ channel, instrument }: StreamTopic): readonly StreamName[] {
+  streamsOf({ channel, instrument, interval }: StreamTopic): readonly StreamName[] {
     const name = channels[channel]
     if (name === undefined) return []
+    if (channel === 'candles' && (interval === null || !(interval in coinbaseIntervals))) return []
     const product = instrument.exchangeSymbol
     return [
       { endpoint: ENDPOINT, name: `${name}:${product}` },

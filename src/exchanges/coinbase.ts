@@ -1,7 +1,8 @@
 import type { Instrument } from '../domain/instrument.ts'
-import { type Interval, intervalLength } from '../domain/interval.ts'
+import { intervalLength } from '../domain/interval.ts'
 import type { Trade } from '../domain/trade.ts'
 import { coinbaseDecoders } from './coinbase-decode.ts'
+import { coinbaseIntervals } from './coinbase-intervals.ts'
 import { coinbaseStream } from './coinbase-stream.ts'
 import type { ExchangeConnector, RestCall, RestOutcome } from './connector.ts'
 import { allSound, onlyRow } from './decode.ts'
@@ -28,16 +29,6 @@ const BASE_URL = 'https://api.exchange.coinbase.com'
 /** https://docs.cdp.coinbase.com/exchange/rest-api/rate-limits */
 const rateLimits = [{ name: 'public', limit: 10, windowMs: 1_000 }] as const
 
-/** In seconds: https://docs.cdp.coinbase.com/api-reference/exchange-api/rest-api/products/get-product-candles */
-const intervals = {
-  '1m': '60',
-  '5m': '300',
-  '15m': '900',
-  '1h': '3600',
-  '6h': '21600',
-  '1d': '86400',
-} as const satisfies Partial<Record<Interval, string>>
-
 /**
  * More points than these between start and end, both inclusive, are refused: a window's last point is the opening of its
  * last candle. https://docs.cdp.coinbase.com/api-reference/exchange-api/rest-api/products/get-product-candles
@@ -57,7 +48,7 @@ export const coinbase = {
   rest: {
     baseUrl: { spot: BASE_URL },
     rateLimits,
-    intervals,
+    intervals: coinbaseIntervals,
     maxCandles: { spot: MAX_CANDLES, perpetual: MAX_CANDLES },
     settleMs: 60_000,
     emptySlots: 'absent',
@@ -68,7 +59,7 @@ export const coinbase = {
 
     candles({ exchangeSymbol }, interval, window) {
       const query = {
-        granularity: nativeInterval(intervals, interval, 'coinbase'),
+        granularity: nativeInterval(coinbaseIntervals, interval, 'coinbase'),
         start: new Date(window.start).toISOString(),
         end: new Date(window.end - intervalLength(interval)).toISOString(),
       }

@@ -95,6 +95,8 @@ export interface Heard {
   readonly exchangeSymbol: string
   /** ms UTC by the exchange's clock. */
   readonly exchangeTime: number
+  /** Of the newest trade. */
+  readonly lastTradeId: string
 }
 
 export type StreamFrame =

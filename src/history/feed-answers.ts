@@ -8,7 +8,6 @@ import type { RestCall } from '../exchanges/connector.ts'
 import { resolveBookSnapshot, resolveTicker, resolveTrade } from '../exchanges/resolve.ts'
 import type { Sent } from './http.ts'
 import type { LoaderDeps } from './loader.ts'
-import { closedTo } from './plan.ts'
 import type { Lane } from './rate-budget.ts'
 import { refusalOf } from './refusal.ts'
 import { type FoundTrades, readTradeHole, type TradeHole } from './trade-history.ts'
@@ -64,7 +63,10 @@ export async function answerTradeHole(
   return { ok: true, value: { ...found, trades: found.trades.map((trade) => resolveTrade(trade, instrument)) } }
 }
 
-/** The closed candles of a window, ascending: of its newest part, where it is long. Bad ones are left out. */
+/**
+ * The closed candles of a window, ascending: of its newest part, where it is long. Bad ones are left out. Where the
+ * clock of the exchange lags behind that of who asks, its last slot is waited for: all of it is asked for, or refused.
+ */
 export async function readCandles(
   deps: FeedDeps,
   instrument: StoredInstrument,
@@ -73,9 +75,12 @@ export async function readCandles(
 ): Promise<Answer<readonly Candle[]>> {
   const { rest } = deps.connector
   const maxCandles = rest.maxCandles[instrument.kind]
+  const early = window.end + rest.settleMs - deps.http.exchangeTime(instrument.kind)
+  if (early > PATIENCE_MS) return { ok: false, code: 'unprocessable', detail: 'the window has not closed yet' }
+  if (early > 0) await new Promise<void>((resolve) => setTimeout(resolve, deps.clock.realMs(early)))
   const now = deps.http.exchangeTime(instrument.kind)
   const candles: Candle[] = []
-  let end = Math.min(window.end, closedTo(now, interval, rest.settleMs))
+  let { end } = window
   const start = Math.max(
     floorToInterval(window.start, interval),
     shiftOpenTime(end, interval, -maxCandles * MAX_CANDLE_PAGES),

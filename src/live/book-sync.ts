@@ -139,16 +139,17 @@ export class BookSync {
 
   /**
    * A snapshot that was asked of REST, or came by the stream.
+   * @param depth how many levels a side were asked for, where that is not what the options say
    * @returns `older` where it is from before what is held: another one is needed, and nothing else has changed
    */
-  snapshot(snapshot: SnapshotContent): BookOutcome | 'older' {
+  snapshot(snapshot: SnapshotContent, depth = this.#snapshotDepth): BookOutcome | 'older' {
     if (this.#rule.snapshots === 'streamed') return this.#replace(snapshot, [])
     const following = this.#following(snapshot.sequence)
     if (following === 'older') {
       this.expectSnapshot()
       return 'older'
     }
-    return following === 'gap' ? 'gap' : this.#replace(snapshot, following)
+    return following === 'gap' ? 'gap' : this.#replace(snapshot, following, depth)
   }
 
   /** The connection is gone, or the stream is subscribed anew: invalid at once. */
@@ -181,8 +182,12 @@ export class BookSync {
     return following
   }
 
-  #replace(snapshot: SnapshotContent, following: readonly BookEvent[]): 'applied' | 'crossed' {
-    this.book.replace(snapshot.bids, snapshot.asks, this.#snapshotDepth)
+  #replace(
+    snapshot: SnapshotContent,
+    following: readonly BookEvent[],
+    depth = this.#snapshotDepth,
+  ): 'applied' | 'crossed' {
+    this.book.replace(snapshot.bids, snapshot.asks, depth)
     this.#last = { sequence: snapshot.sequence, prevSequence: null }
     this.#exchangeTime = snapshot.exchangeTime ?? this.#exchangeTime
     for (const event of following) this.#advance(event)

@@ -6,13 +6,11 @@ import type { BookRuleName } from '../exchanges/stream.ts'
 import { backoffMs } from './backoff.ts'
 import { type BookOutcome, BookSync } from './book-sync.ts'
 import { BookView, type ViewChange } from './book-view.ts'
-import { MarketTopic, type Reply, type TopicSurroundings } from './market-topic.ts'
+import type { SnapshotRequest } from './feed-io.ts'
+import { type Best, MarketTopic, type Reply, type TopicSurroundings } from './market-topic.ts'
 import { bookData, type TopicLine } from './messages.ts'
+import { SHALLOW_SNAPSHOT_DEPTH, SNAPSHOT_DEPTH, snapshotDepthOf } from './snapshot-depth.ts'
 
-/** Levels a side of a snapshot that is asked for over REST; more only where clients want the deepest view. */
-const SNAPSHOT_DEPTH = 1_000
-const DEEP_SNAPSHOT_DEPTH = 5_000
-const DEEPEST_VIEW = 1_000
 /** A book that is short of levels is fetched again no more often than this. */
 const REFRESH_MS = 60_000
 /** A snapshot that has not come after this is asked for again. */
@@ -25,6 +23,7 @@ const MOST_BUFFERED = 1_000
 /** A book that stayed right for so long is sound: the next failure is a first one. */
 const SOUND_MS = 30_000
 const DEFAULT_DEPTH = 20
+const SILENT = 'the stream was silent'
 
 const restRules: ReadonlySet<BookRuleName> = new Set(['contiguous', 'bridged'])
 
@@ -48,7 +47,14 @@ export class BookTopic extends MarketTopic {
   #liveSince: number | null = null
   /** When the next fresh start is due; `null` while none is. */
   #retryAt: number | null = null
-  #askedAt: number | null = null
+  #asked: { readonly request: SnapshotRequest; readonly at: number } | null = null
+  /** How many levels a side the newest snapshot of REST was asked to have. */
+  #heldDepth = 0
+  /**
+   * The stream was found to be silent though the book moves, and has not been heard since: REST must not make a book
+   * that nothing keeps. `best` was the last that it gave.
+   */
+  #silence: { readonly best: Best | null } | null = null
   /** When a snapshot was last asked for, of REST or by a new subscription. */
   #renewedAt = 0
   /** Why there is no book. */
@@ -56,7 +62,7 @@ export class BookTopic extends MarketTopic {
 
   constructor(instrument: StoredInstrument, surroundings: TopicSurroundings, rule: BookRuleName) {
     super(instrument, surroundings)
-    this.#sync = new BookSync(rule, { snapshotDepth: SNAPSHOT_DEPTH })
+    this.#sync = new BookSync(rule)
     this.#rule = rule
   }
 
@@ -64,8 +70,9 @@ export class BookTopic extends MarketTopic {
     return 'book'
   }
 
-  override best(): { readonly bid: string | null; readonly ask: string | null } | null {
-    if (this.#sync.state !== 'live') return null
+  /** While the stream is silent, what it gave last: by that it is seen to be silent still. */
+  override best(): Best | null {
+    if (this.#sync.state !== 'live') return this.#silence?.best ?? null
     const { bids, asks } = this.#sync.book
     return { bid: bids.priceAt(0) ?? null, ask: asks.priceAt(0) ?? null }
   }
@@ -93,10 +100,16 @@ export class BookTopic extends MarketTopic {
 
   /** The levels of a view, or why there are none. */
   read(depth: BookDepth): ViewChange | { readonly reason: string } {
-    if (this.#sync.state !== 'live') return { reason: this.#reason }
-    return new BookView(depth).update(this.#sync) ?? { reason: this.#reason }
+    const reason = this.#silence === null ? this.#reason : SILENT
+    return new BookView(depth).update(this.#sync) ?? { reason }
   }
 
+  /** Whether a deeper snapshot is on its way, or about to be asked for, that a view of this depth needs. */
+  awaitsLevels(depth: BookDepth): boolean {
+    return this.#isCutOff && this.#heldDepth < snapshotDepthOf(depth)
+  }
+
+  /** When what the book holds was last heard, ms by our clock. */
   get receivedTime(): number {
     return this.#receivedTime
   }
@@ -104,8 +117,8 @@ export class BookTopic extends MarketTopic {
   override state(key: string): string | null {
     const shown = this.#views.get(key)
     if (shown === undefined || this.#sync.state !== 'live') return null
-    // What has changed since the last flush is not in the numbered messages yet: only the first client takes it along.
-    const change = shown.view.snapshot() ?? shown.view.update(this.#sync)
+    // What has changed since the last flush is not in the numbered messages yet: the next one brings it, to all.
+    const change = shown.view.snapshot()
     return change === null
       ? null
       : shown.line.state(change.exchangeTime, this.#receivedTime, dataOf(change, shown.view.depth))
@@ -116,18 +129,22 @@ export class BookTopic extends MarketTopic {
   }
 
   override answered(input: Reply, now: number): void {
-    if (input.kind !== 'snapshot' || this.#askedAt === null) return
-    const { answer } = input
-    this.#askedAt = null
+    if (input.kind !== 'snapshot' || input.request !== this.#asked?.request) return
+    const { answer, request } = input
+    this.#asked = null
     if (!answer.ok) {
       this.#reason = answer.detail
       const wait = backoffMs(this.#failures++, this.surroundings.random, answer.retryAfterMs ?? null)
       this.#retryAt = now + wait
       return
     }
-    const outcome = this.#sync.snapshot(snapshotOf(answer.value))
+    // USD-M gives no more than the usual depth, however much is asked for: a side that is as long may be cut off.
+    const outcome = this.#sync.snapshot(snapshotOf(answer.value), Math.min(request.depth, SNAPSHOT_DEPTH))
     if (outcome === 'older') this.#retryAt = now + backoffMs(this.#failures++, this.surroundings.random, null)
     else this.#after(outcome, now)
+    if (outcome !== 'applied') return
+    this.#receivedTime = now
+    this.#heldDepth = request.depth
   }
 
   override lost(socket: number, now: number, heir: number | null): void {
@@ -135,7 +152,7 @@ export class BookTopic extends MarketTopic {
     if (this.#owner !== null && socket !== this.#owner) return
     this.#owner = heir
     if (heir === null) {
-      this.#subscribedAt = this.#askedAt = this.#retryAt = null
+      this.#subscribedAt = this.#asked = this.#retryAt = null
       this.#void('the connection was lost', now)
       this.#sync.reset()
     } else if (restRules.has(this.#rule)) {
@@ -156,7 +173,10 @@ export class BookTopic extends MarketTopic {
 
   override stale(now: number): void {
     this.notify('stale', now, { since: now })
-    this.#void('the stream was silent', now)
+    // A socket that is given up takes along streams of which nothing is proven: those start anew on the next one.
+    if (this.streams.some(({ pace }) => pace.state === 'stale')) this.#silence = { best: this.best() }
+    this.#asked = this.#retryAt = null
+    this.#void(SILENT, now)
     this.#sync.reset()
   }
 
@@ -167,10 +187,10 @@ export class BookTopic extends MarketTopic {
       this.#retryAt = null
       this.#renew(now)
     }
-    const isLate = this.#askedAt !== null && now - this.#askedAt > SNAPSHOT_PATIENCE_MS
-    if (isLate) this.#askedAt = null
-    if (this.#askedAt !== null || this.#retryAt !== null) return
-    if (this.#isWaiting(now, this.#subscribedAt) || (this.#isShort() && now - this.#renewedAt >= REFRESH_MS)) {
+    if (this.#asked !== null && now - this.#asked.at > SNAPSHOT_PATIENCE_MS) this.#asked = null
+    if (this.#asked !== null || this.#retryAt !== null) return
+    const isShort = this.#isShort() && now - this.#renewedAt >= REFRESH_MS
+    if (this.#isWaiting(now, this.#subscribedAt) || this.#isShallow() || isShort) {
       this.#ask(now)
     } else if (this.#isForgotten(now, this.#subscribedAt)) this.#restart('no snapshot has come', now)
   }
@@ -188,6 +208,7 @@ export class BookTopic extends MarketTopic {
   }
 
   #take(event: BookEvent, now: number): void {
+    this.#silence = null
     this.#receivedTime = now
     if (event.exchangeTime !== null) this.dataTime = event.exchangeTime
     this.#after(this.#sync.receive(event), now)
@@ -201,7 +222,7 @@ export class BookTopic extends MarketTopic {
         if (this.#views.size > 0) this.#expectFlush()
         return
       case 'held':
-        if (this.#sync.needsSnapshot && this.#askedAt === null && this.#retryAt === null) this.#ask(now)
+        if (this.#sync.needsSnapshot && this.#retryAt === null) this.#ask(now)
         return
       case 'stale':
       case 'alive':
@@ -262,18 +283,34 @@ export class BookTopic extends MarketTopic {
   }
 
   #ask(now: number): void {
-    if (this.#askedAt !== null) return
-    this.#askedAt = now
+    if (this.#asked !== null || this.#silence !== null) return
+    const request = { depth: this.#dueDepth }
+    this.#asked = { request, at: now }
     this.#renewedAt = now
     this.#sync.expectSnapshot()
-    const isDeep = [...this.#views.values()].some(({ view: { depth } }) => depth >= DEEPEST_VIEW)
-    const depth = isDeep ? DEEP_SNAPSHOT_DEPTH : SNAPSHOT_DEPTH
-    this.surroundings.emit({ kind: 'ask-snapshot', instrument: this.instrument, depth })
+    this.surroundings.emit({ kind: 'ask-snapshot', instrument: this.instrument, request })
   }
 
   /** A snapshot that came before the first update could be from before the stream: it would not join. */
   #isWaiting(now: number, subscribedAt: number): boolean {
     return this.#sync.needsSnapshot && (this.#sync.state !== 'empty' || now - subscribedAt >= QUIET_MS)
+  }
+
+  /** How deep a snapshot is due: as the views need, and no shallow one where that did not do. */
+  get #dueDepth(): number {
+    const depths = [...this.#views.values()].map(({ view: { depth } }) => snapshotDepthOf(depth))
+    return Math.max(this.#sync.lacks(SHALLOW_SNAPSHOT_DEPTH) ? SNAPSHOT_DEPTH : SHALLOW_SNAPSHOT_DEPTH, ...depths)
+  }
+
+  /** A live book of REST of which the exchange has more levels. */
+  get #isCutOff(): boolean {
+    const { state, book } = this.#sync
+    return state === 'live' && restRules.has(this.#rule) && (book.bids.bound !== null || book.asks.bound !== null)
+  }
+
+  /** A deeper snapshot than the newest is due. It is asked for at once: that happens no more than twice. */
+  #isShallow(): boolean {
+    return this.#isCutOff && this.#heldDepth < this.#dueDepth
   }
 
   /** A snapshot that the stream should have brought long ago. */

@@ -7,6 +7,7 @@ import { CandleBuilder } from './candle-builder.ts'
 import { CandleOutput, candlesWithin } from './candle-output.ts'
 import type { Reply, TopicMarks, TopicSurroundings } from './market-topic.ts'
 import type { TradeListener, TradesTopic } from './trades-topic.ts'
+import type { UpstreamStream } from './upstream-stream.ts'
 
 /** The matches of a slot have all come this long after its end: they are sent in order, as they happen. */
 const MATCH_SETTLE_MS = 5_000
@@ -53,6 +54,10 @@ export class BuiltCandlesTopic extends CandleOutput implements TradeListener {
   /** Its trades are watched by their own topic. */
   override get probe(): null {
     return null
+  }
+
+  override get sources(): readonly UpstreamStream[] {
+    return this.#trades.streams
   }
 
   override receive(): void {}

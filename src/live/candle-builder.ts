@@ -38,7 +38,7 @@ export class CandleBuilder {
   #newest: Slot | null = null
   /** Aligned, ascending, apart: trades of these may be missing. */
   #tainted: readonly Window[] = []
-  /** Where the trades begin, until it is vouched for; `null` before anything was heard. */
+  /** The slot in which the trades begin, until it is over; `null` before anything was heard. */
   #beginning: Window | null = null
   #hasBegun = false
   /** The end of the last closed slot. */
@@ -60,17 +60,6 @@ export class CandleBuilder {
       const span = this.#slotOf(exchangeTime)
       this.#ensure(span, trade.price, exchangeTime).add(trade)
     }
-  }
-
-  /**
-   * Vouches for the slot in which the trades begin.
-   * @param earlier exactly what was traded in it before the first trade that was added; `null`: nothing
-   */
-  seed(openTime: number, earlier: Candle | null): void {
-    const beginning = this.#beginning
-    if (beginning === null || beginning.start !== openTime) return
-    this.#beginning = null
-    if (earlier !== null) this.#ensure(beginning, earlier.close, beginning.start).precede(earlier)
   }
 
   /** Trades of this time may be missing, ms UTC, both ends included. */
@@ -149,8 +138,7 @@ class Slot {
   #lastTime: number
   readonly #volume = new DecimalSum()
   readonly #quoteVolume = new DecimalSum()
-  #hasQuoteVolume = true
-  #tradeCount: number | null = 0
+  #tradeCount = 0
 
   constructor({ start, end }: Window, price: Decimal, exchangeTime: number) {
     this.start = start
@@ -171,18 +159,7 @@ class Slot {
     }
     this.#volume.add(size)
     this.#quoteVolume.addProduct(price, size)
-    if (this.#tradeCount !== null) this.#tradeCount += 1
-  }
-
-  precede({ open, high, low, volume, quoteVolume, tradeCount }: Candle): void {
-    this.#reach(high)
-    this.#reach(low)
-    this.#open = open
-    this.#firstTime = Number.NEGATIVE_INFINITY
-    this.#volume.add(volume)
-    if (quoteVolume === null) this.#hasQuoteVolume = false
-    else this.#quoteVolume.add(quoteVolume)
-    this.#tradeCount = tradeCount === null || this.#tradeCount === null ? null : this.#tradeCount + tradeCount
+    this.#tradeCount += 1
   }
 
   candle(closed: boolean): Candle {
@@ -193,7 +170,7 @@ class Slot {
       low: this.#low,
       close: this.#close,
       volume: this.#volume.value(),
-      quoteVolume: this.#hasQuoteVolume ? this.#quoteVolume.value() : null,
+      quoteVolume: this.#quoteVolume.value(),
       tradeCount: this.#tradeCount,
       closed,
     }

@@ -2,6 +2,7 @@ import type { Candle } from '../domain/candle.ts'
 import type { MarketEvent } from '../domain/event.ts'
 import { floorToInterval, type Interval, type Window } from '../domain/interval.ts'
 import type { StoredInstrument } from '../domain/series.ts'
+import type { RestApi } from '../exchanges/connector.ts'
 import { CandleOutput, candlesWithin } from './candle-output.ts'
 import type { Reply, TopicMarks, TopicSurroundings } from './market-topic.ts'
 
@@ -9,31 +10,51 @@ import type { Reply, TopicMarks, TopicSurroundings } from './market-topic.ts'
 const REST_LAG_MS = 1_000
 /** Candles that come while missed ones are asked for are held for so long. */
 const PATIENCE_MS = 15_000
+/** Where REST lacks a candle that must be there, it is asked once more after this. */
+const RETRY_MS = 3_000
+
+/** What REST says of candles. */
+export interface CandleRules {
+  /** How long after the end of a slot its candle on REST may still change, ms. */
+  readonly settleMs: number
+  /** `flat`: every slot has a candle, so that one that lacks was missed. */
+  readonly emptySlots: RestApi['emptySlots']
+}
 
 interface Heard {
   readonly candle: Candle
   readonly exchangeTime: number | null
 }
 
+/** Slots that closed unheard. */
+interface Missed {
+  readonly window: Window
+  readonly askAt: number
+  isAsked: boolean
+  /** What an earlier answer had of them; `null` before the first. */
+  readonly found: readonly Candle[] | null
+}
+
 /** What the streams say of candles, and those that closed unheard, from REST. Closed ones are told once, in order. */
 export class CandlesTopic extends CandleOutput {
   readonly #settleMs: number
+  readonly #emptySlots: RestApi['emptySlots']
   /** Open time of the newest candle that is known to be closed. */
   #lastClosed: number | null
   /** What closed unheard; later candles wait. */
-  #missed: { readonly window: Window; readonly askAt: number; isAsked: boolean } | null = null
+  #missed: Missed | null = null
   #held: Heard[] = []
 
-  /** @param settleMs how long after the end of a slot its candle on REST may still change */
   constructor(
     instrument: StoredInstrument,
     interval: Interval,
-    settleMs: number,
+    { settleMs, emptySlots }: CandleRules,
     surroundings: TopicSurroundings,
     marks: TopicMarks,
   ) {
     super(instrument, interval, surroundings)
     this.#settleMs = settleMs
+    this.#emptySlots = emptySlots
     this.#lastClosed = marks.candles[this.markKey] ?? null
   }
 
@@ -44,9 +65,16 @@ export class CandlesTopic extends CandleOutput {
   override answered(input: Reply, now: number): void {
     if (input.kind !== 'candles' || input.window !== this.#missed?.window) return
     const { answer, window } = input
-    if (answer.ok) for (const candle of candlesWithin(answer.value, window)) this.#close(candle, null, now)
-    else this.tellGap(window.start, window.end, answer.detail, now)
-    this.#release(now)
+    const { found } = this.#missed
+    if (!answer.ok) {
+      this.#release(found ?? [], answer.detail, now)
+      return
+    }
+    const all = new Map([...(found ?? []), ...answer.value].map((candle) => [candle.openTime, candle]))
+    const candles = candlesWithin([...all.values()], window)
+    if (this.#emptySlots === 'absent' || this.#isWhole(candles, window)) this.#release(candles, null, now)
+    else if (found !== null) this.#release(candles, 'the exchange has no candle', now)
+    else this.#missed = { window: { ...window }, askAt: now + RETRY_MS, isAsked: false, found: candles }
   }
 
   /** Nothing is void: what closes meanwhile is missed, and noticed by the next candle. */
@@ -60,10 +88,7 @@ export class CandlesTopic extends CandleOutput {
     if (!isAsked && now >= askAt) {
       this.#missed.isAsked = true
       this.ask(window)
-    } else if (now >= askAt + PATIENCE_MS) {
-      this.tellGap(window.start, window.end, 'the exchange did not answer', now)
-      this.#release(now)
-    }
+    } else if (now >= askAt + PATIENCE_MS) this.#release(this.#missed.found ?? [], 'the exchange did not answer', now)
   }
 
   override mark(marks: TopicMarks): void {
@@ -83,7 +108,12 @@ export class CandlesTopic extends CandleOutput {
     if (candle.openTime <= this.#lastClosed) return
     if (before > this.#lastClosed) {
       const window = this.askable({ start: this.after(this.#lastClosed), end: candle.openTime }, now)
-      this.#missed = { window, askAt: Math.max(now, window.end + this.#settleMs + REST_LAG_MS), isAsked: false }
+      this.#missed = {
+        window,
+        askAt: Math.max(now, window.end + this.#settleMs + REST_LAG_MS),
+        isAsked: false,
+        found: null,
+      }
       this.#hold(heard)
       this.tick(now)
     } else if (candle.closed === true) this.#close(candle, exchangeTime, now)
@@ -98,9 +128,31 @@ export class CandlesTopic extends CandleOutput {
     else if (this.#held[known]?.candle.closed !== true) this.#held[known] = heard
   }
 
-  #release(now: number): void {
+  /** Whether a candle stands in every slot. */
+  #isWhole(candles: readonly Candle[], { start, end }: Window): boolean {
+    let next = start
+    for (const { openTime } of candles) {
+      if (openTime !== next) return false
+      next = this.after(openTime)
+    }
+    return next === end
+  }
+
+  /** Tells what was found of the missed slots, and goes on. `reason`: why the others lack; `null`: they are empty. */
+  #release(found: readonly Candle[], reason: string | null, now: number): void {
     if (this.#missed === null) return
-    this.#lastClosed = floorToInterval(this.#missed.window.end - 1, this.interval)
+    const { start, end } = this.#missed.window
+    let next = start
+    const tellUpTo = (openTime: number) => {
+      if (reason !== null && openTime > next) this.tellGap(next, openTime, reason, now)
+    }
+    for (const candle of found) {
+      tellUpTo(candle.openTime)
+      next = this.after(candle.openTime)
+      this.#close(candle, null, now)
+    }
+    tellUpTo(end)
+    this.#lastClosed = floorToInterval(end - 1, this.interval)
     this.#missed = null
     const held = this.#held.toSorted((a, b) => a.candle.openTime - b.candle.openTime)
     this.#held = []

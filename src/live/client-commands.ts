@@ -39,8 +39,11 @@ export function answerCommand(
   if (data.length > MAX_COMMAND_CHARACTERS && !client.isInternal) return end('payload_too_large', 'over 16 kB')
   const command = readCommand(data)
   const isPong = command?.op === 'pong' && queue.ponged(command.id)
+  // Each topic that a connection may hold may cost a look into the database.
+  const cost = command?.op === 'subscribe' ? Math.min(command.args.length, MAX_SUBSCRIPTIONS) : 1
   // Pongs come as often as there is data: they are free where they answer a ping.
-  if (!isPong && !client.isInternal && !client.limit.take(context.now)) return end('rate_limited', 'too many commands')
+  if (!isPong && !client.isInternal && !client.limit.take(context.now, cost))
+    return end('rate_limited', 'too many commands')
   if (command === undefined) return end('invalid_request', 'not a command')
   switch (command.op) {
     case 'subscribe':

@@ -23,6 +23,9 @@ import { CommandLimit } from './command-limit.ts'
 import { FlushPace } from './flush-pace.ts'
 import { describeTopic, errorMessage, subscribedMessage, unsubscribedMessage } from './replies.ts'
 
+/** What slow clients may hold together of the 128 MB of an object: beyond, the slowest of them is given up. */
+const MOST_HELD = 32 * 1_024 * 1_024
+
 export interface HubOptions {
   /** Those that clients can ask for here, and the one that is meant where they name none. */
   readonly exchanges: readonly string[]
@@ -103,6 +106,13 @@ export class ClientHub {
   /** How many are connected, relays included. */
   get size(): number {
     return this.#clients.size
+  }
+
+  /** How many are connected that are no relays. */
+  get outsiders(): number {
+    let count = 0
+    for (const { isInternal } of this.#clients) if (!isInternal) count++
+    return count
   }
 
   add(socket: ClientSocket, isInternal: boolean, now: number, settings: ClientSettings = NO_LIMITS): HubClient {
@@ -230,11 +240,6 @@ export class ClientHub {
     return this.#audiences.get(key)?.size ?? 0
   }
 
-  /** The topics that anyone has. */
-  keys(): IterableIterator<string> {
-    return this.#audiences.keys()
-  }
-
   configure(client: HubClient, settings: ClientSettings): void {
     client.queue.configure(settings)
     this.#changed.add(client)
@@ -270,8 +275,9 @@ export class ClientHub {
   flush(now: number): void {
     this.#hasPending = false
     this.#sweepAt = Number.POSITIVE_INFINITY
+    for (const client of this.#clients) client.queue.flush(now)
+    this.#relieve()
     for (const client of this.#clients) {
-      client.queue.flush(now)
       if (client.queue.isOpen) this.#sweepAt = Math.min(this.#sweepAt, client.queue.wakeAt)
       else this.remove(client)
     }
@@ -287,6 +293,20 @@ export class ClientHub {
   /** Ends every connection: 1012 where the service restarts, so that clients come back. */
   closeAll(code: number, reason: string): void {
     for (const client of this.#clients) this.close(client, code, reason)
+  }
+
+  /** Gives up the slowest clients until the others together hold no more than they may. */
+  #relieve(): void {
+    let total = 0
+    for (const { isInternal, queue } of this.#clients) if (!isInternal && queue.isOpen) total += queue.held
+    if (total <= MOST_HELD) return
+    const slowest = [...this.#clients].filter((client) => !client.isInternal && client.queue.isOpen)
+    slowest.sort((a, b) => b.queue.held - a.queue.held)
+    for (const { queue } of slowest) {
+      total -= queue.held
+      queue.giveUp()
+      if (total <= MOST_HELD) return
+    }
   }
 
   #keyOf(topic: ClientTopic): string {

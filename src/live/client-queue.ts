@@ -83,6 +83,11 @@ export class ClientQueue {
     return this.#isOpen
   }
 
+  /** Characters that stand in memory because the client does not take them. */
+  get held(): number {
+    return this.#watch.held + this.#waiting
+  }
+
   /** One message of a topic. */
   push(message: string, key: string): void {
     if (this.#conflation !== null) {
@@ -149,13 +154,22 @@ export class ClientQueue {
     }
   }
 
+  /** Ends the connection of a client that does not follow; what is pending is not sent. */
+  giveUp(): void {
+    this.#pending = []
+    this.close(1008, 'too slow: answer each ping with {"op":"pong","id":...}')
+  }
+
+  /** Characters that are held back and not sent yet. */
+  get #waiting(): number {
+    return this.#characters + (this.#conflation?.characters ?? 0)
+  }
+
   #judge(): void {
     if (this.#socket.buffer !== undefined) this.#watch.left(this.#socket.buffer.unsent())
-    const waiting = this.#characters + (this.#conflation?.characters ?? 0)
-    const delivery = this.#watch.judge(this.#now, waiting)
+    const delivery = this.#watch.judge(this.#now, this.#waiting)
     if (delivery === 'lost') {
-      this.#pending = []
-      this.close(1008, 'too slow: answer each ping with {"op":"pong","id":...}')
+      this.giveUp()
       return
     }
     if ((delivery === 'slow') === this.#isSlow) return

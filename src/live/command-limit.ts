@@ -11,12 +11,12 @@ export class CommandLimit {
     this.#at = now
   }
 
-  /** @returns whether one more is fine */
-  take(now: number): boolean {
+  /** @returns whether so many more are fine */
+  take(now: number, commands: number): boolean {
     this.#tokens = Math.min(BURST, this.#tokens + (Math.max(0, now - this.#at) * PER_SECOND) / 1_000)
     this.#at = now
-    if (this.#tokens < 1) return false
-    this.#tokens -= 1
+    if (this.#tokens < commands) return false
+    this.#tokens -= commands
     return true
   }
 }

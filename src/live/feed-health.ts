@@ -73,7 +73,7 @@ export class FeedHealth {
       epoch,
       clients,
       topics: streams.length,
-      messagesPerSecond: Math.round(this.#rate * 10) / 10,
+      messagesPerSecond: this.isStopped ? 0 : Math.round(this.#rate * 10) / 10,
       dataAgeMs: this.#dataAt === null ? null : now - this.#dataAt,
       reconnects: upstream.reconnects,
       ...counters,

@@ -6,7 +6,7 @@ import type { StoredInstrument } from '../domain/series.ts'
 import type { ClientTopic } from '../domain/topic.ts'
 import type { Trade } from '../domain/trade.ts'
 import type { StoredTrade, TradeGap } from '../domain/trade-chunk.ts'
-import type { TradeHole } from './trade-line.ts'
+import type { TradeHole } from './trade-outcome.ts'
 
 /** What is newest on REST, to tell a quiet market from a dead stream. */
 export type Newest =
@@ -34,7 +34,13 @@ export type FeedInput =
     }
   | { readonly kind: 'closed'; readonly socket: number; readonly reason: string }
   | { readonly kind: 'frame'; readonly socket: number; readonly text: string }
-  | { readonly kind: 'snapshot'; readonly instrumentId: number; readonly answer: Answer<BookSnapshot> }
+  | {
+      readonly kind: 'snapshot'
+      readonly instrumentId: number
+      /** The very object of the question. */
+      readonly request: SnapshotRequest
+      readonly answer: Answer<BookSnapshot>
+    }
   | {
       readonly kind: 'trades'
       readonly instrumentId: number
@@ -60,6 +66,11 @@ export interface Recorded {
   readonly intervals: readonly Interval[]
 }
 
+export interface SnapshotRequest {
+  /** Levels a side. */
+  readonly depth: number
+}
+
 /** What the session wants done. Questions are answered by an input of the same name, in any order, exactly once. */
 export type FeedEffect =
   /** Answered by `opened` or `refused`: whoever performs it has the patience and its end. */
@@ -70,7 +81,7 @@ export type FeedEffect =
   | { readonly kind: 'publish'; readonly key: string; readonly message: string }
   /** There is something to publish at the next `flush`. */
   | { readonly kind: 'changed' }
-  | { readonly kind: 'ask-snapshot'; readonly instrument: StoredInstrument; readonly depth: number }
+  | { readonly kind: 'ask-snapshot'; readonly instrument: StoredInstrument; readonly request: SnapshotRequest }
   | { readonly kind: 'ask-trades'; readonly instrument: StoredInstrument; readonly hole: TradeHole }
   | {
       readonly kind: 'ask-candles'

@@ -5,13 +5,14 @@ import type { Heard, StreamFrame } from '../exchanges/stream.ts'
 import { FeedHealth } from './feed-health.ts'
 import type { FeedEffect, FeedInput } from './feed-io.ts'
 import { FeedTopics } from './feed-topics.ts'
-import type { MarketTopic, TopicMarks } from './market-topic.ts'
+import type { MarketTopic, StoredMark, TopicMarks } from './market-topic.ts'
 import type { FeedStatus } from './status.ts'
 import { TradesTopic } from './trades-topic.ts'
+import { Turns } from './turns.ts'
 import { Upstream } from './upstream.ts'
 import { acknowledge, refuse } from './upstream-replies.ts'
 import type { UpstreamSocket } from './upstream-socket.ts'
-import { topicsOn } from './upstream-stream.ts'
+import { topicsOn, type UpstreamStream } from './upstream-stream.ts'
 import { Watch } from './watch.ts'
 
 /** A mark of an earlier instance is kept for so long for a topic that nobody has asked for yet. */
@@ -55,7 +56,7 @@ export class FeedSession {
     this.#upstream = new Upstream({ api: connector.stream, hosts, random, emit: this.#emit })
     this.#watch = new Watch(this.#upstream, this.#emit)
     const [counters, emit] = [{ gaps: 0, resyncs: 0 }, this.#emit]
-    const surroundings = { emit, counters, random }
+    const surroundings = { emit, counters, random, turns: new Turns() }
     this.#topics = new FeedTopics({ connector, upstream: this.#upstream, marks: this.#marks, surroundings })
     const { exchange } = connector
     this.#health = new FeedHealth({ exchange, epoch, upstream: this.#upstream, counters, emit })
@@ -76,6 +77,21 @@ export class FeedSession {
     return this.#topics.offers(topic, instrument)
   }
 
+  /** Why the exchange does not give a topic that it offers; `null` where it is not known to refuse it. */
+  rejection(topic: ClientTopic, instrument: StoredInstrument): string | null {
+    return this.#topics.rejection(topic, instrument)
+  }
+
+  /** Whether what a client topic is made of is heard already: one more client costs nothing upstream. */
+  isFollowed(topic: ClientTopic, instrument: StoredInstrument): boolean {
+    return this.#topics.isFollowed(topic, instrument)
+  }
+
+  /** How many topics the feed follows for clients and for the database, and how many of them are books. */
+  count(): { readonly topics: number; readonly books: number } {
+    return this.#topics.count()
+  }
+
   /** Where a topic that is demanded stands: the sequence number of its newest message, and its present state if any. */
   state(topic: ClientTopic, now: number): { readonly seq: number; readonly message: string | null } {
     const key = topicKey(topic)
@@ -84,6 +100,11 @@ export class FeedSession {
     }
     const market = this.#topics.find(key)
     return { seq: market?.line(key)?.seq ?? 0, message: market?.state(key, now) ?? null }
+  }
+
+  /** For one who has just subscribed: that the state is old and nothing newer can come, as a message; else `null`. */
+  outage(topic: ClientTopic, now: number): string | null {
+    return this.#topics.find(topicKey(topic))?.outage(topicKey(topic), now) ?? null
   }
 
   /** The present state of a topic that is demanded, as a message; `null` where there is none. */
@@ -102,14 +123,17 @@ export class FeedSession {
     return this.#topics.find(topicKey(topic))
   }
 
-  /** What to resume from, should this instance be gone. */
-  checkpoint(): TopicMarks {
+  /**
+   * What to resume from, should this instance be gone.
+   * @param storedMark what is stored of trades: those that are not are published again. Without it none are.
+   */
+  checkpoint(storedMark?: StoredMark): TopicMarks {
     // What nobody has taken up by now is not going to be asked for.
     const isSettled = this.#begunAt !== null && this.#now - this.#begunAt > MARKS_MS
     const marks: TopicMarks = isSettled
       ? { trades: {}, candles: {} }
       : { trades: { ...this.#marks.trades }, candles: { ...this.#marks.candles } }
-    for (const topic of this.#topics.all) topic.mark(marks)
+    for (const topic of this.#topics.all) topic.mark(marks, storedMark)
     return marks
   }
 
@@ -135,7 +159,7 @@ export class FeedSession {
       case 'stop':
         this.#health.isStopped = true
         this.#upstream.stop(now)
-        this.#health.judge(now)
+        this.#judge(now)
         return
       case 'demand':
         this.#topics.demand(input.topic, input.instrument, now)
@@ -153,7 +177,7 @@ export class FeedSession {
         return
       case 'refused':
         this.#onSocket(input.socket, (socket) => this.#upstream.refused(socket, input, now))
-        this.#health.judge(now)
+        this.#judge(now)
         return
       case 'closed':
         this.#onSocket(input.socket, (socket) => this.#upstream.closed(socket, input.reason, now))
@@ -183,7 +207,7 @@ export class FeedSession {
         return
       case 'heartbeat':
         if (frame.reply !== null) socket.reply(frame.reply, now)
-        if (frame.heard !== undefined) this.#heard(frame.heard, socket)
+        if (frame.heard !== undefined) this.#heard(frame.heard, socket, now)
         return
       case 'ack':
         acknowledge(socket, frame, now)
@@ -203,7 +227,7 @@ export class FeedSession {
   }
 
   #data(frame: Extract<StreamFrame, { readonly kind: 'data' }>, socket: UpstreamSocket, now: number): void {
-    socket.lastDataAt = now
+    socket.data(now)
     this.#health.heard(frame.events.length, now)
     const stream = frame.stream === null ? undefined : socket.streams.get(frame.stream)
     stream?.data(now, socket)
@@ -214,8 +238,8 @@ export class FeedSession {
     }
   }
 
-  #heard({ exchangeSymbol, exchangeTime }: Heard, socket: UpstreamSocket): void {
-    this.#topics.ofSymbol(socket.endpoint.name, exchangeSymbol)?.find('trades', null)?.heard(exchangeTime)
+  #heard(heard: Heard, socket: UpstreamSocket, now: number): void {
+    this.#topics.ofSymbol(socket.endpoint.name, heard.exchangeSymbol)?.find('trades', null)?.heard(heard, now)
   }
 
   /** What was in it is lost: topics that cannot notice that by themselves are told. */
@@ -228,10 +252,19 @@ export class FeedSession {
   #tick(now: number): void {
     this.#health.tick(now)
     this.#topics.expire(now)
-    if (this.#health.isStopped) return
-    this.#upstream.tick(now)
-    this.#watch.tick(now)
-    for (const topic of this.#topics.all) topic.tick(now)
+    if (!this.#health.isStopped) {
+      this.#upstream.tick(now)
+      this.#watch.tick(now)
+      for (const topic of this.#topics.all) topic.tick(now)
+    }
+    this.#judge(now)
+  }
+
+  /** Looks at how all stands, and tells clients what has changed in that. */
+  #judge(now: number): void {
+    const { isStopped } = this.#health
+    const isHopeless = (stream: UpstreamStream) => isStopped || this.#upstream.isBlocked(stream)
+    for (const topic of this.#topics.all) topic.judge(isHopeless, now)
     this.#health.judge(now)
   }
 

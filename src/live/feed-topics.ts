@@ -2,12 +2,14 @@ import { AppError } from '../domain/errors.ts'
 import type { StoredInstrument } from '../domain/series.ts'
 import { type ClientTopic, topicKey } from '../domain/topic.ts'
 import type { ExchangeConnector } from '../exchanges/connector.ts'
+import { BookTopic } from './book-topic.ts'
 import type { Recorded } from './feed-io.ts'
 import { InstrumentTopics } from './instrument-topics.ts'
 import type { MarketTopic, TopicMarks, TopicSurroundings } from './market-topic.ts'
 import { createTopic } from './topics.ts'
 import { TradesTopic } from './trades-topic.ts'
 import type { Upstream } from './upstream.ts'
+import { streamKey } from './upstream-stream.ts'
 
 /** A topic outlives its last client by this: one who reconnects finds it in sync. */
 const GRACE_MS = 60_000
@@ -49,6 +51,29 @@ export class FeedTopics {
     return channel !== 'status' && stream.streamsOf({ channel, instrument, interval }).length > 0
   }
 
+  /** Why the exchange refuses the streams of a topic, whether or not that exists; `null` where it does not. */
+  rejection({ channel, interval }: ClientTopic, instrument: StoredInstrument): string | null {
+    const { connector, upstream } = this.#options
+    if (channel === 'status') return null
+    for (const name of connector.stream.streamsOf({ channel, instrument, interval })) {
+      const stream = upstream.streams.get(streamKey(name))
+      if (stream?.state === 'rejected') return stream.rejection ?? 'unknown'
+    }
+    return null
+  }
+
+  /** Whether what a client topic is made of is heard already. */
+  isFollowed({ channel, interval }: ClientTopic, { id }: StoredInstrument): boolean {
+    return channel !== 'status' && this.#instruments.get(id)?.find(channel, interval) !== undefined
+  }
+
+  /** How many exist, recorded ones included. */
+  count(): { readonly topics: number; readonly books: number } {
+    let books = 0
+    for (const topic of this.all) if (topic instanceof BookTopic) books++
+    return { topics: this.all.size, books }
+  }
+
   /**
    * A client needs a topic.
    * @throws AppError `unprocessable` where the exchange does not offer it
@@ -56,15 +81,17 @@ export class FeedTopics {
   demand(topic: ClientTopic, instrument: StoredInstrument, now: number): void {
     const key = topicKey(topic)
     const known = this.#demands.get(key)
+    const market = this.#ensure(topic, instrument, now)
+    // One who comes while a rejected stream is tried again has not heard of it.
+    for (const stream of market.sources) stream.isRejectionTold = false
     if (known !== undefined) {
       known.releasedAt = null
       return
     }
-    const market = this.#ensure(topic, instrument, now)
     this.#demands.set(key, { topic, instrument, releasedAt: null })
     market.open(topic)
-    const refused = market.streams.find(({ state }) => state === 'rejected')
-    if (refused !== undefined) market.rejected(refused.rejection ?? 'unknown', now)
+    const reason = this.rejection(topic, instrument)
+    if (reason !== null) market.rejected(reason, now)
   }
 
   /** No client needs it any more: it ends after a while, unless it is demanded again. */
@@ -89,7 +116,7 @@ export class FeedTopics {
       topic.isRecorded = true
       this.#recorded.add(topic)
     }
-    this.#dropUnneeded()
+    this.#dropUnneeded(now)
   }
 
   /** Ends what nobody has needed for a while. */
@@ -101,7 +128,7 @@ export class FeedTopics {
       this.#demands.delete(key)
       isAnyOver = true
     }
-    if (isAnyOver) this.#dropUnneeded()
+    if (isAnyOver) this.#dropUnneeded(now)
   }
 
   /** The topic behind a demand. */
@@ -136,7 +163,7 @@ export class FeedTopics {
       interval,
       instrument,
       api: connector.stream,
-      settleMs: connector.rest.settleMs,
+      candleRules: connector.rest,
       trades: trades instanceof TradesTopic ? trades : null,
       marks,
       surroundings: {
@@ -169,9 +196,9 @@ export class FeedTopics {
     return topics
   }
 
-  #dropUnneeded(): void {
+  #dropUnneeded(now: number): void {
     for (const topics of this.#instruments.values()) {
-      for (const topic of topics.all()) if (!topic.isNeeded) this.#drop(topic, topics)
+      for (const topic of topics.all()) if (!topic.isNeeded) this.#drop(topic, topics, now)
       if (topics.all().length > 0) continue
       const { id, exchangeSymbol } = topics.instrument
       this.#instruments.delete(id)
@@ -180,13 +207,13 @@ export class FeedTopics {
     }
   }
 
-  #drop(topic: MarketTopic, topics: InstrumentTopics): void {
+  #drop(topic: MarketTopic, topics: InstrumentTopics, now: number): void {
     topics.remove(topic)
     this.all.delete(topic)
     topic.end(this.#options.marks)
     for (const stream of topic.streams) {
       stream.topics.delete(topic)
-      if (stream.topics.size === 0) this.#options.upstream.drop(stream)
+      if (stream.topics.size === 0) this.#options.upstream.drop(stream, now)
     }
   }
 }

@@ -1,10 +1,15 @@
 import type { MarketEvent } from '../domain/event.ts'
 import type { StoredInstrument } from '../domain/series.ts'
 import type { ClientTopic } from '../domain/topic.ts'
+import type { Heard } from '../exchanges/stream.ts'
 import type { FeedEffect, FeedInput, Newest } from './feed-io.ts'
 import { TopicLine } from './messages.ts'
-import type { TradeMark } from './trade-line.ts'
+import type { TradeMark } from './trade-ids.ts'
+import type { Turns } from './turns.ts'
 import type { UpstreamStream } from './upstream-stream.ts'
+
+/** Clients are told that nothing comes when no socket has delivered it for so long. */
+const OUTAGE_MS = 10_000
 
 /** What REST said to a question of a topic. */
 export type Reply = Extract<FeedInput, { readonly kind: 'snapshot' | 'trades' | 'candles' }>
@@ -15,6 +20,12 @@ export type Reply = Extract<FeedInput, { readonly kind: 'snapshot' | 'trades' | 
  */
 export type Probe = Newest['what'] | 'clock'
 
+/** The best prices; `null`: that side is empty. */
+export interface Best {
+  readonly bid: string | null
+  readonly ask: string | null
+}
+
 /** What topics have reached, so that a later instance of the feed misses nothing in between. */
 export interface TopicMarks {
   /** By instrument. */
@@ -23,11 +34,16 @@ export interface TopicMarks {
   readonly candles: Record<string, number>
 }
 
+/** The newest trade of an instrument that is stored, with all before it; `null`: none is. */
+export type StoredMark = (instrumentId: number) => TradeMark | null
+
 /** What the topics of one feed share. */
 export interface TopicSurroundings {
   readonly emit: (effect: FeedEffect) => void
   /** Asks the exchange for the streams of a topic anew: a fresh snapshot follows. */
   readonly resubscribe: (topic: MarketTopic, now: number) => void
+  /** Whose turn it is to ask REST for what may have been missed. */
+  readonly turns: Turns
   readonly counters: { gaps: number; resyncs: number }
   /** In [0, 1). */
   readonly random: () => number
@@ -44,6 +60,8 @@ export abstract class MarketTopic {
   isRecorded = false
   /** The exchange's time of the newest data, ms UTC; `null` before the first. */
   dataTime: number | null = null
+  /** What clients were told of: since when nothing comes, and when they were told; `null` where data have come since. */
+  #outage: { readonly since: number; readonly toldAt: number } | null = null
 
   constructor(instrument: StoredInstrument, surroundings: TopicSurroundings) {
     this.instrument = instrument
@@ -54,13 +72,18 @@ export abstract class MarketTopic {
     return this.isRecorded || this.lines.size > 0
   }
 
+  /** What brings its data: its own streams, or those of the topic that it is made from. */
+  get sources(): readonly UpstreamStream[] {
+    return this.streams
+  }
+
   /** `null` where silence is usual and nothing can be asked. */
   get probe(): Probe | null {
     return 'trade'
   }
 
   /** The best prices as last heard, for a topic whose probe is `book`. */
-  best(): { readonly bid: string | null; readonly ask: string | null } | null {
+  best(): Best | null {
     return null
   }
 
@@ -96,8 +119,8 @@ export abstract class MarketTopic {
   /** The exchange has acknowledged its streams on a socket. */
   subscribed(_socket: number, _now: number): void {}
 
-  /** All that happened up to a time of the exchange (ms UTC) has been sent. */
-  heard(_exchangeTime: number): void {}
+  /** The exchange says that it has sent all up to here. */
+  heard(_heard: Heard, _now: number): void {}
 
   /** What REST said to a question of this topic. */
   answered(_input: Reply, _now: number): void {}
@@ -105,14 +128,42 @@ export abstract class MarketTopic {
   /** Nobody needs it any more, nor what it had reached. */
   end(_marks: TopicMarks): void {}
 
-  /** Leaves its mark, should this instance be gone. */
-  mark(_marks: TopicMarks): void {}
+  /**
+   * Leaves its mark, should this instance be gone.
+   * @param _storedMark what is stored of trades, where that counts rather than what was published
+   */
+  mark(_marks: TopicMarks, _storedMark?: StoredMark): void {}
 
   /** About once a second. */
   tick(_now: number): void {}
 
   /** Whether its book changed since clients were last served. */
   flush(_now: number): void {}
+
+  /**
+   * Tells clients, once, that no socket delivers it and has not for a while; data end that.
+   * @param isHopeless whether a stream is known not to come back soon: there is nothing to wait for
+   */
+  judge(isHopeless: (stream: UpstreamStream) => boolean, now: number): void {
+    if (this.#outage !== null && this.#hasDataSince(this.#outage.toldAt)) this.#outage = null
+    if (this.#outage !== null) return
+    for (const stream of this.sources) {
+      const { lostAt: since, isSignOfLife } = stream
+      if (since === null || isSignOfLife || (now - since < OUTAGE_MS && !isHopeless(stream))) continue
+      this.#outage = { since, toldAt: now }
+      this.notify('stale', now, { since })
+      return
+    }
+  }
+
+  /** The outage that the others were told of, as a message for one who has just subscribed; `null` where there is none. */
+  outage(key: string, now: number): string | null {
+    const outage = this.#outage
+    if (outage === null || this.#hasDataSince(outage.toldAt)) return null
+    // It is over, and nothing of before it is shown.
+    if (this.sources.every(({ lostAt }) => lostAt === null) && this.state(key, now) === null) return null
+    return this.lines.get(key)?.standing('stale', now, JSON.stringify({ since: outage.since })) ?? null
+  }
 
   /** The exchange does not give it: clients are told, once. */
   rejected(reason: string, now: number): void {
@@ -129,6 +180,10 @@ export abstract class MarketTopic {
     for (const line of this.lines.values()) {
       this.surroundings.emit({ kind: 'publish', key: line.key, message: line.notice(type, now, text) })
     }
+  }
+
+  #hasDataSince(time: number): boolean {
+    return this.sources.some(({ dataAt, isSignOfLife }) => !isSignOfLife && dataAt !== null && dataAt >= time)
   }
 
   protected publish(exchangeTime: number | null, now: number, data: string): void {

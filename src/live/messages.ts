@@ -76,6 +76,11 @@ export class TopicLine {
     const prevSeq = this.#seq++
     return `{"type":"${type}",${this.#noticeHead},"receivedTime":${receivedTime},"seq":${this.#seq},"prevSeq":${prevSeq},"data":${data}}`
   }
+
+  /** A notice that still holds, for one who has just subscribed: as `state`, it takes no number. */
+  standing(type: NoticeType, receivedTime: number, data: string): string {
+    return `{"type":"${type}",${this.#noticeHead},"receivedTime":${receivedTime},"seq":${this.#seq},"prevSeq":${this.#seq},"data":${data}}`
+  }
 }
 
 /** A `gap` from between the feed and the client: it stands outside of the topic's numbers, which only the feed gives. */

@@ -1,6 +1,8 @@
 import type { Candle } from '../domain/candle.ts'
 import type { Interval } from '../domain/interval.ts'
 import type { LiveTrades, StoredTrade, TradeChunk, TradeGap, TradeSpan } from '../domain/trade-chunk.ts'
+import { mergeWindows } from '../domain/window.ts'
+import { MARKED_IDS, type TradeMark } from './trade-ids.ts'
 
 const MINUTE_MS = 60_000
 /** A chunk of trades is closed at this many: well below 256 kB however long their ids are. */
@@ -13,8 +15,6 @@ const CHUNK_SETTLE_MS = 15_000
  *  their coverage, trades leave a gap that says so. */
 const MOST_WAITING_CANDLES = 20_000
 const MOST_WAITING_CHUNKS = 2_000
-/** Minutes whose number of parts is remembered, over all instruments. */
-const MOST_PARTS = 20_000
 
 export interface ClosedCandle {
   readonly instrumentId: number
@@ -24,10 +24,11 @@ export interface ClosedCandle {
 
 interface OpenChunk {
   readonly minute: number
-  readonly part: number
   readonly trades: StoredTrade[]
   readonly gaps: TradeGap[]
 }
+
+type Time = Omit<TradeSpan, 'instrumentId'>
 
 /** What is ripe to be stored, in one transaction or several. */
 export interface DueRecords {
@@ -47,8 +48,10 @@ export class Recorder {
   #closed: TradeChunk[] = []
   /** Since when each instrument is listened to, as far as that is not stored. */
   readonly #heardFrom = new Map<number, number>()
-  /** How many chunks each instrument and minute has had, oldest first. */
-  readonly #parts = new Map<string, number>()
+  /** Counts on over all instruments and minutes: however late a trade comes, no chunk is written over by another one. */
+  #nextPart = 0
+  /** Up to where each instrument is stored. */
+  readonly #storedMarks = new Map<number, TradeMark>()
   /** What was listened to and ended, or could not be stored. */
   #heard: TradeSpan[] = []
   /** What is being written: neither in the database for certain, nor waiting. */
@@ -105,7 +108,20 @@ export class Recorder {
   }
 
   stored(): void {
+    for (const { instrumentId, trades } of this.#writing?.chunks ?? []) {
+      const last = trades.at(-1)
+      const known = this.#storedMarks.get(instrumentId)
+      // One that came late says nothing new.
+      if (last === undefined || (known !== undefined && last.exchangeTime < known.exchangeTime)) continue
+      const recentIds = trades.slice(-MARKED_IDS).map(({ id }) => id)
+      this.#storedMarks.set(instrumentId, { id: last.id, exchangeTime: last.exchangeTime, recentIds })
+    }
     this.#writing = null
+  }
+
+  /** The newest stored trade of an instrument: all that were added before it are stored or given up. */
+  storedMark(instrumentId: number): TradeMark | null {
+    return this.#storedMarks.get(instrumentId) ?? null
   }
 
   /** The database did not take it: it waits again. The oldest trades beyond the limit become gaps. */
@@ -114,10 +130,10 @@ export class Recorder {
     const { candles, chunks, heard } = this.#writing
     this.#writing = null
     this.#candles = [...candles, ...this.#candles].slice(-MOST_WAITING_CANDLES)
-    const all = [...chunks, ...this.#closed]
-    const excess = Math.max(0, all.length - MOST_WAITING_CHUNKS)
-    this.#closed = all.map((chunk, index) => (index < excess && chunk.trades.length > 0 ? withoutTrades(chunk) : chunk))
-    this.#heard = [...heard, ...this.#heard]
+    const [full, bare] = partition([...chunks, ...this.#closed], ({ trades }) => trades.length > 0)
+    const excess = Math.max(0, full.length - MOST_WAITING_CHUNKS)
+    this.#closed = [...joinGaps([...bare, ...full.slice(0, excess).map(withoutTrades)]), ...full.slice(excess)]
+    this.#heard = joinSpans([...heard, ...this.#heard])
   }
 
   /** What of an instrument is not in the database. */
@@ -148,27 +164,14 @@ export class Recorder {
     const open = this.#open.get(instrumentId)
     if (open !== undefined && open.minute === minute && open.trades.length < MOST_TRADES_PER_CHUNK) return open
     if (open !== undefined) this.#close(instrumentId, open)
-    const chunk: OpenChunk = { minute, part: this.#nextPart(instrumentId, minute), trades: [], gaps: [] }
+    const chunk: OpenChunk = { minute, trades: [], gaps: [] }
     this.#open.set(instrumentId, chunk)
     return chunk
   }
 
-  /** Parts count on, however late a trade comes: a part is never written over by another one. */
-  #nextPart(instrumentId: number, minute: number): number {
-    const key = `${instrumentId}:${minute}`
-    const part = this.#parts.get(key) ?? 0
-    this.#parts.set(key, part + 1)
-    if (this.#parts.size > MOST_PARTS)
-      for (const oldest of this.#parts.keys()) {
-        this.#parts.delete(oldest)
-        break
-      }
-    return part
-  }
-
-  #close(instrumentId: number, { minute, part, trades, gaps }: OpenChunk): void {
+  #close(instrumentId: number, { minute, trades, gaps }: OpenChunk): void {
     this.#open.delete(instrumentId)
-    this.#closed.push({ instrumentId, minute, part, epoch: this.#epoch, trades, gaps })
+    this.#closed.push({ instrumentId, minute, part: this.#nextPart++, epoch: this.#epoch, trades, gaps })
   }
 }
 
@@ -176,4 +179,31 @@ export class Recorder {
 function withoutTrades(chunk: TradeChunk): TradeChunk {
   const { minute, gaps } = chunk
   return { ...chunk, trades: [], gaps: [...gaps, { from: minute, to: minute + MINUTE_MS, reason: 'not_stored' }] }
+}
+
+/** Chunks without trades, one an instrument: gaps that touch, of one reason, become one, as an outage may be long. */
+function joinGaps(chunks: readonly TradeChunk[]): TradeChunk[] {
+  return [...Map.groupBy(chunks, ({ instrumentId }) => instrumentId).values()].flatMap((own) => {
+    const byReason = Map.groupBy(
+      own.flatMap(({ gaps }) => gaps),
+      ({ reason }) => reason,
+    )
+    const gaps = [...byReason].flatMap(([reason, some]) => joinTimes(some).map((time) => ({ ...time, reason })))
+    return own.slice(0, 1).map((chunk) => ({ ...chunk, gaps }))
+  })
+}
+
+/** Spans of one instrument that touch become one. */
+function joinSpans(spans: readonly TradeSpan[]): TradeSpan[] {
+  const byInstrument = Map.groupBy(spans, ({ instrumentId }) => instrumentId)
+  return [...byInstrument].flatMap(([instrumentId, own]) => joinTimes(own).map((time) => ({ instrumentId, ...time })))
+}
+
+function joinTimes(times: readonly Time[]): Time[] {
+  const windows = times.map(({ from, to }) => ({ start: from, end: to }))
+  return mergeWindows(windows).map(({ start, end }) => ({ from: start, to: end }))
+}
+
+function partition<T>(values: readonly T[], holds: (value: T) => boolean): readonly [T[], T[]] {
+  return [values.filter(holds), values.filter((value) => !holds(value))]
 }

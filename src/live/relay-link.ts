@@ -6,7 +6,9 @@ import { describeTopic } from './replies.ts'
 
 const MIN_BACKOFF_MS = 500
 const MAX_BACKOFF_MS = 32_000
-/** The feed pings each 5 s: a link that is silent for so long is dead. */
+/** The feed pings each 5 s while it has data. One that is stopped has nothing to say: it is asked for a sign of life. */
+const PING_MS = 10_000
+/** A link that is silent for so long is dead. */
 const SILENCE_MS = 20_000
 /** How long a client waits for the answer to a subscription while the feed cannot be reached. */
 const ANSWER_MS = 10_000
@@ -66,6 +68,8 @@ export class RelayLink {
   #failures = 0
   #retryAt = Number.POSITIVE_INFINITY
   #heardAt = 0
+  /** A sign of life was asked for since the feed was last heard. */
+  #isPinged = false
   #neededAt = 0
 
   /**
@@ -91,6 +95,7 @@ export class RelayLink {
   opened(now: number): LinkEffect[] {
     this.#state = 'open'
     this.#heardAt = now
+    this.#isPinged = false
     const effects = [...this.#asks.values()].flatMap((ask) => this.#send(ask))
     for (const key of this.#lost) {
       const topic = parseTopicKey(key)
@@ -124,6 +129,7 @@ export class RelayLink {
   /** A frame of the feed: what belongs to a topic goes to its clients byte for byte. */
   received(frame: string, now: number): LinkEffect[] {
     this.#heardAt = now
+    this.#isPinged = false
     this.#failures = 0
     const effects: LinkEffect[] = []
     const messages = splitFrame(frame)
@@ -161,7 +167,7 @@ export class RelayLink {
       this.closed('the feed is silent', now)
       return ['disconnect']
     }
-    return this.#state === 'open' ? this.#release(now) : []
+    return this.#state === 'open' ? [...this.#ping(now), ...this.#release(now)] : []
   }
 
   /** When {@link tick} is due: a second's grain is fine for all that it does. */
@@ -180,6 +186,12 @@ export class RelayLink {
     this.#asks.set(ask.id, ask)
     this.#asksByKey.set(key, ask)
     return this.#state === 'open' ? this.#send(ask) : []
+  }
+
+  #ping(now: number): LinkEffect[] {
+    if (this.#isPinged || now - this.#heardAt < PING_MS * this.#stretch) return []
+    this.#isPinged = true
+    return [{ send: '{"op":"ping"}' }]
   }
 
   #send(ask: Ask): LinkEffect[] {

@@ -4,6 +4,11 @@ const MEGABYTE = 1_024 * KILOBYTE
 /** When the server asks a client how far it has read. */
 const PING_BYTES = 256 * KILOBYTE
 const PING_MS = 5_000
+/**
+ * An object that is busy without pause hears no pong, however well its clients read: size alone says that one is lost
+ * only when a ping has been open for so long, in real time.
+ */
+const MIN_REAL_LOST_MS = 2_000
 /** On a fast clock the times of pings are no shorter than they can be measured: these are real ones. */
 const MIN_REAL_PING_MS = 100
 
@@ -11,19 +16,29 @@ const MIN_REAL_PING_MS = 100
 interface SlowLimits {
   readonly slowBytes: number
   readonly slowMs: number
+  /** With a ping that has been open for {@link MIN_REAL_LOST_MS}. */
   readonly lostBytes: number
+  /** However young the pings. */
+  readonly mostBytes: number
   readonly lostMs: number
 }
 
-const CLIENT_LIMITS: SlowLimits = { slowBytes: MEGABYTE, slowMs: 10_000, lostBytes: 4 * MEGABYTE, lostMs: 30_000 }
+const CLIENT_LIMITS: SlowLimits = {
+  slowBytes: MEGABYTE,
+  slowMs: 10_000,
+  lostBytes: 4 * MEGABYTE,
+  mostBytes: 16 * MEGABYTE,
+  lostMs: 30_000,
+}
 /**
  * A relay reads for many and is never conflated. It still ends somewhere: what it does not read stands in the memory
- * of the feed, an eighth of which it may take.
+ * of the feed, an eighth of which it may take, and twice that for a moment.
  */
 const INTERNAL_LIMITS: SlowLimits = {
   slowBytes: Number.POSITIVE_INFINITY,
   slowMs: Number.POSITIVE_INFINITY,
   lostBytes: 16 * MEGABYTE,
+  mostBytes: 32 * MEGABYTE,
   lostMs: 30_000,
 }
 
@@ -50,6 +65,7 @@ export class SlowWatch {
   readonly #pingMs: number
   /** How much longer than said all times are. */
   readonly #stretch: number
+  readonly #minLostMs: number
   #sent = 0
   #acknowledged = 0
   #sentAtPing = 0
@@ -64,10 +80,16 @@ export class SlowWatch {
     this.#limits = isInternal ? INTERNAL_LIMITS : CLIENT_LIMITS
     this.#pingMs = Math.max(PING_MS, MIN_REAL_PING_MS * timeScale)
     this.#stretch = this.#pingMs / PING_MS
+    this.#minLostMs = MIN_REAL_LOST_MS * timeScale
   }
 
   get unacknowledged(): number {
     return this.#sent - this.#acknowledged
+  }
+
+  /** What it holds of the object's memory for certain: even one that reads well may not have answered for the rest. */
+  get held(): number {
+    return Math.max(0, this.unacknowledged - PING_BYTES)
   }
 
   sent(characters: number): void {
@@ -109,11 +131,13 @@ export class SlowWatch {
 
   /** @param waiting characters that are held back and not sent yet */
   judge(now: number, waiting: number): Delivery {
-    const { slowBytes, slowMs, lostBytes, lostMs } = this.#limits
+    const { slowBytes, slowMs, lostBytes, mostBytes, lostMs } = this.#limits
     const size = this.unacknowledged + waiting
-    const oldest = this.#hasAnswered ? this.#pings[0] : undefined
-    const unansweredMs = oldest === undefined ? 0 : (now - oldest.at) / this.#stretch
-    if (size > lostBytes || unansweredMs >= lostMs) return 'lost'
+    const [oldest] = this.#pings
+    const openMs = oldest === undefined ? 0 : now - oldest.at
+    const unansweredMs = this.#hasAnswered ? openMs / this.#stretch : 0
+    const isTooMuch = size > lostBytes && (oldest === undefined || openMs >= this.#minLostMs)
+    if (isTooMuch || size > mostBytes || unansweredMs >= lostMs) return 'lost'
     // It is well again when it has caught up, not as soon as it is just below the limit.
     if (size > slowBytes || unansweredMs >= slowMs) this.#isSlow = true
     else if (size <= PING_BYTES && unansweredMs < PING_MS) this.#isSlow = false

@@ -16,7 +16,7 @@ const LONGEST_LOOK_MS = 60 * 60_000
  * - `live`: data come as they usually do, or have not been waited for long;
  * - `suspect`: silent for too long, and REST is asked whether there is anything newer;
  * - `quiet`: REST has nothing newer either;
- * - `stale`: REST has something newer, so the stream has failed.
+ * - `stale`: REST has something newer, or data are due whatever happens in the market, so the stream has failed.
  */
 export type PaceState = 'live' | 'suspect' | 'quiet' | 'stale'
 
@@ -50,6 +50,11 @@ export class TopicPace {
   /** When it was last heard, or subscribed if that was later, ms. */
   get since(): number {
     return this.#since
+  }
+
+  /** Its usual distance of data, ms; `null` before that is known. */
+  get spacing(): number | null {
+    return this.#spacing
   }
 
   /** Data of any kind have come. */

@@ -4,7 +4,7 @@ import type { StoredInstrument } from '../domain/series.ts'
 import type { StreamApi } from '../exchanges/stream.ts'
 import { BookTopic } from './book-topic.ts'
 import { BuiltCandlesTopic } from './built-candles-topic.ts'
-import { CandlesTopic } from './candles-topic.ts'
+import { type CandleRules, CandlesTopic } from './candles-topic.ts'
 import { LiquidationsTopic, OpenInterestTopic } from './event-topic.ts'
 import { LatestTopic } from './latest-topic.ts'
 import type { MarketTopic, TopicMarks, TopicSurroundings } from './market-topic.ts'
@@ -16,8 +16,7 @@ export interface TopicRequest {
   readonly interval: Interval | null
   readonly instrument: StoredInstrument
   readonly api: StreamApi
-  /** How long after its end a candle may still change, ms. */
-  readonly settleMs: number
+  readonly candleRules: CandleRules
   /** What candles are built from, where the exchange streams none. */
   readonly trades: TradesTopic | null
   readonly marks: TopicMarks
@@ -30,7 +29,7 @@ export function createTopic({
   interval,
   instrument,
   api,
-  settleMs,
+  candleRules,
   trades,
   marks,
   surroundings,
@@ -40,8 +39,9 @@ export function createTopic({
       return new TradesTopic(instrument, surroundings, api.tradeRecovery[instrument.kind] ?? null, marks)
     case 'candles':
       if (interval === null) throw new RangeError('candles have an interval')
-      if (trades !== null) return new BuiltCandlesTopic(instrument, interval, settleMs, trades, surroundings, marks)
-      return new CandlesTopic(instrument, interval, settleMs, surroundings, marks)
+      if (trades !== null)
+        return new BuiltCandlesTopic(instrument, interval, candleRules.settleMs, trades, surroundings, marks)
+      return new CandlesTopic(instrument, interval, candleRules, surroundings, marks)
     case 'book': {
       const rule = api.bookRule[instrument.kind]
       if (rule === undefined) throw new RangeError(`no rule for books of ${instrument.kind}`)

@@ -99,7 +99,7 @@ export class ConsecutiveIds implements TradeIds {
 const REMEMBERED_IDS = 5_000
 
 /** A mark carries so many ids: enough for those of the last millisecond, which REST may list in another order. */
-const MARKED_IDS = 50
+export const MARKED_IDS = 50
 
 /** Ids that only tell trades apart: each is kept for a while, and what is older than all that are kept is let go. */
 export class OpaqueIds implements TradeIds {

@@ -2,44 +2,24 @@ import type { TradeEvent } from '../domain/event.ts'
 import type { TradeRecovery } from '../exchanges/stream.ts'
 import { TradeHandover } from './trade-handover.ts'
 import { ConsecutiveIds, compareIds, OpaqueIds, type TradeIds, type TradeMark } from './trade-ids.ts'
+import { type Draft, newDraft, type TradeHole, type TradeOutcome, tell } from './trade-outcome.ts'
 
 /** Trades that follow a hole wait at most so long, and at most so many of them, for REST to fill it. */
 const HOLD_MS = 10_000
 const HELD_TRADES = 20_000
-
-/** Trades that may be missing. Ids are not included; times are ms UTC by the exchange's clock. */
-export interface TradeHole {
-  readonly afterId: string
-  /** `null`: up to the newest trade that there is. */
-  readonly beforeId: string | null
-  readonly from: number
-  readonly to: number
-}
-
-/** Trades that are missing, or may be, for good. Bounds as in {@link TradeHole}. */
-export interface TradeGap {
-  /** `null`: no trade had come yet, and `from` is by our clock. */
-  readonly afterId: string | null
-  readonly beforeId: string
-  readonly from: number
-  readonly to: number
-}
-
-export type { TradeMark }
-
-export interface TradeOutcome {
-  /** To be published, in order. */
-  readonly trades: readonly TradeEvent[]
-  /** To be asked of REST, once; its answer goes to `recovered` or `failed` together with this very object. */
-  readonly hole: TradeHole | null
-  /** To be told to clients before `trades`. Where two would be told at once it spans both. */
-  readonly gap: TradeGap | null
-}
+/** Where ids count up, the next trade shows what was missed: it is waited for so long before REST is asked. */
+const NEXT_TRADE_MS = 5_000
 
 export interface TradeLineOptions {
   readonly recovery: TradeRecovery | null
   /** Where an earlier line ended. What it published after the mark is published again. */
   readonly mark?: TradeMark | null
+}
+
+interface Doubt {
+  readonly since: number
+  /** When a socket began to deliver again; `null`: none has, or REST was asked. */
+  unaskedSince: number | null
 }
 
 interface Held {
@@ -55,12 +35,6 @@ interface Waiting {
   readonly doubtfulSince: number | null
 }
 
-interface Draft {
-  readonly trades: TradeEvent[]
-  hole: TradeHole | null
-  gap: TradeGap | null
-}
-
 /**
  * The trades of one instrument: each once, in order, and complete or said not to be.
  *
@@ -70,6 +44,8 @@ interface Draft {
  *   most recent trades close it where they overlap with what was published and with what came since.
  * - `null`: nothing can be asked for, each doubt is a gap.
  *
+ * A doubt that no trade resolves is asked for by `ask`, at `askAt` or later, as its owner sees fit.
+ *
  * While a hole is open, later trades are held (at most 10 s and 20,000 trades). A trade that comes late is published if
  * its id shows that it was missing: in its place while the hole is open, out of order once a gap has been told.
  * Call `expire` at `deadline`. Times named `now` are ms by our clock.
@@ -78,14 +54,14 @@ export class TradeLine {
   readonly #recovery: TradeRecovery | null
   readonly #ids: TradeIds
   readonly #handover = new TradeHandover()
-  /** Since when something may have been missed that the next trade must show; `null`: nothing. */
-  #doubtfulSince: number | null
+  /** Something may have been missed that the next trade must show; `null`: nothing. */
+  #doubt: Doubt | null
   #held: Held | null = null
 
   constructor({ recovery, mark = null }: TradeLineOptions) {
     this.#recovery = recovery
     this.#ids = recovery === 'byId' ? new ConsecutiveIds(mark) : new OpaqueIds(mark)
-    this.#doubtfulSince = mark?.exchangeTime ?? null
+    this.#doubt = mark && newDoubt(mark.exchangeTime)
   }
 
   receive(trade: TradeEvent, socket: number, receivedTime: number): TradeOutcome {
@@ -102,25 +78,46 @@ export class TradeLine {
   lost(socket: number, now: number): TradeOutcome {
     const draft = newDraft()
     const { hasRuled, trades } = this.#handover.lost(socket)
-    if (hasRuled) this.#doubt(now)
+    if (hasRuled) this.#suspect(now)
     this.#acceptAll(trades, now, draft)
     return draft
   }
 
   /** Something may be missing though the socket lives: a frame could not be read. */
   suspect(now: number): void {
-    this.#doubt(now)
+    this.#suspect(now)
     this.#handover.doubt()
   }
 
-  /**
-   * A socket delivers the topic from now on. Asks at once for what may have been missed; without this the next trade
-   * does, which in a quiet market may be long after.
-   */
-  subscribed(socket: number, now: number): TradeOutcome {
-    const draft = newDraft()
+  /** The exchange has said which trade is its newest. @returns whether some up to it have not come: something may be missing */
+  isBehind(newestId: string, now: number): boolean {
+    const { last } = this.#ids
+    if (!this.#ids.areConsecutive || last === null || compareIds(last.id, newestId) >= 0) return false
+    this.#suspect(now)
+    return true
+  }
+
+  /** A socket delivers the topic from now on. */
+  subscribed(socket: number, now: number): void {
     this.#handover.subscribed(socket)
-    if (this.#doubtfulSince !== null && this.#recovery !== null && this.#held === null) this.#open(null, now, draft)
+    if (this.#doubt !== null) this.#doubt.unaskedSince = now
+  }
+
+  /**
+   * From when on to `ask` for what may have been missed before a socket began to deliver, ms; `null`: nothing may. The
+   * next trade asks as well, but in a quiet market that may be long after.
+   */
+  get askAt(): number | null {
+    const unaskedSince = this.#doubt?.unaskedSince ?? null
+    const canAsk = this.#recovery !== null && this.#ids.last !== null && this.#handover.isAttended
+    if (unaskedSince === null || this.#held !== null || !canAsk) return null
+    return unaskedSince + (this.#ids.areConsecutive ? NEXT_TRADE_MS : 0)
+  }
+
+  /** Opens a hole up to the newest trade that there is. */
+  ask(now: number): TradeOutcome {
+    const draft = newDraft()
+    if (this.askAt !== null) this.#open(null, now, draft)
     return draft
   }
 
@@ -157,7 +154,7 @@ export class TradeLine {
    * `-Infinity` before a socket delivers them.
    */
   get completeThrough(): number {
-    const isWhole = this.#held === null && this.#doubtfulSince === null && this.#handover.isAttended
+    const isWhole = this.#held === null && this.#doubt === null && this.#handover.isAttended
     return isWhole ? Number.POSITIVE_INFINITY : (this.#ids.last?.exchangeTime ?? Number.NEGATIVE_INFINITY)
   }
 
@@ -172,13 +169,13 @@ export class TradeLine {
     if (held !== null && (now >= held.deadline || held.waiting.length >= HELD_TRADES))
       this.#close(held, [], false, now, draft)
     const trades = this.#handover.expire(now)
-    if (trades.length > 0) this.#doubt(now)
+    if (trades.length > 0) this.#suspect(now)
     this.#acceptAll(trades, now, draft)
     return draft
   }
 
-  #doubt(since: number): void {
-    this.#doubtfulSince ??= since
+  #suspect(since: number): void {
+    this.#doubt ??= newDoubt(since)
   }
 
   #acceptAll(trades: readonly TradeEvent[], now: number, draft: Draft): void {
@@ -195,11 +192,11 @@ export class TradeLine {
       this.#publish(trade, draft)
     } else if (this.#held !== null) this.#hold(this.#held, trade, now, draft)
     else if (this.#isJoined(place)) {
-      this.#doubtfulSince = null
+      this.#doubt = null
       this.#publish(trade, draft)
     } else if (this.#recovery === null || this.#ids.last === null) {
-      tell(draft, this.#ids.last ?? { id: null, exchangeTime: this.#doubtfulSince ?? now }, trade)
-      this.#doubtfulSince = null
+      tell(draft, this.#ids.last ?? { id: null, exchangeTime: this.#doubt?.since ?? now }, trade)
+      this.#doubt = null
       this.#publish(trade, draft)
     } else this.#open(trade, now, draft)
   }
@@ -207,7 +204,7 @@ export class TradeLine {
   /** Whether nothing can be missing before a trade of that place. */
   #isJoined(place: 'next' | 'ahead'): boolean {
     if (this.#ids.areConsecutive && this.#ids.last !== null) return place === 'next'
-    return this.#doubtfulSince === null
+    return this.#doubt === null
   }
 
   #open(before: TradeEvent | null, now: number, draft: Draft): void {
@@ -216,7 +213,7 @@ export class TradeLine {
     const to = Math.max(after.exchangeTime, before?.exchangeTime ?? now)
     const hole = { afterId: after.id, beforeId: before?.id ?? null, from: after.exchangeTime, to }
     this.#held = { hole, deadline: now + HOLD_MS, waiting: [], ids: new Set() }
-    this.#doubtfulSince = null
+    this.#doubt = null
     draft.hole = hole
     if (before !== null) this.#hold(this.#held, before, now, draft)
   }
@@ -227,8 +224,8 @@ export class TradeLine {
     const { waiting } = held
     let index = waiting.length
     if (this.#ids.areConsecutive) while (index > 0 && isBefore(trade, waiting[index - 1])) index -= 1
-    waiting.splice(index, 0, { trade, doubtfulSince: this.#doubtfulSince })
-    this.#doubtfulSince = null
+    waiting.splice(index, 0, { trade, doubtfulSince: this.#doubt?.since ?? null })
+    this.#doubt = null
     if (this.#ids.areConsecutive) this.#drain(held, now, draft)
   }
 
@@ -253,13 +250,13 @@ export class TradeLine {
   #close(held: Held, trades: readonly TradeEvent[], isComplete: boolean, now: number, draft: Draft): void {
     this.#release(held, draft)
     // A doubt since the last held trade concerns the next one.
-    const doubtfulSince = this.#doubtfulSince
-    this.#doubtfulSince = null
+    const doubtfulSince = this.#doubt?.since ?? null
+    this.#doubt = null
     if (this.#ids.areConsecutive) this.#fillByIds(held, trades, isComplete, now, draft)
     else this.#fillByOverlap(held, trades, isComplete, now, draft)
     const isOpenEnded = held.hole.beforeId === null && held.waiting.length === 0
     const isUnanswered = !isComplete && isOpenEnded && (this.#ids.areConsecutive || trades.length === 0)
-    if (doubtfulSince !== null || isUnanswered) this.#doubt(doubtfulSince ?? held.hole.from)
+    if (doubtfulSince !== null || isUnanswered) this.#suspect(doubtfulSince ?? held.hole.from)
   }
 
   #fillByIds(held: Held, trades: readonly TradeEvent[], isComplete: boolean, now: number, draft: Draft): void {
@@ -309,7 +306,7 @@ export class TradeLine {
   /** Takes up again what was held. There may be further holes in it: the first is opened, the rest waits on. */
   #replay(waiting: readonly Waiting[], now: number, draft: Draft): void {
     for (const { trade, doubtfulSince } of waiting) {
-      if (doubtfulSince !== null) this.#doubt(doubtfulSince)
+      if (doubtfulSince !== null) this.#suspect(doubtfulSince)
       this.#accept(trade, now, draft)
     }
   }
@@ -320,26 +317,14 @@ export class TradeLine {
   }
 }
 
-function newDraft(): Draft {
-  return { trades: [], hole: null, gap: null }
-}
-
-function tell(
-  draft: Draft,
-  after: { readonly id: string | null; readonly exchangeTime: number } | null,
-  before: TradeEvent | undefined,
-): void {
-  if (after === null || before === undefined) return
-  const to = Math.max(after.exchangeTime, before.exchangeTime)
-  const gap = { afterId: after.id, beforeId: before.id, from: after.exchangeTime, to }
-  const earlier = draft.gap
-  draft.gap = earlier === null ? gap : { ...earlier, beforeId: gap.beforeId, to: Math.max(earlier.to, to) }
-}
-
 function isBefore(trade: TradeEvent, other: Waiting | undefined): boolean {
   return other !== undefined && compareIds(trade.id, other.trade.id) < 0
 }
 
 function newestId(trades: readonly TradeEvent[]): string | undefined {
   return trades.map(({ id }) => id).reduce((newest, id) => (compareIds(id, newest) > 0 ? id : newest), '') || undefined
+}
+
+function newDoubt(since: number): Doubt {
+  return { since, unaskedSince: null }
 }

@@ -1,10 +1,12 @@
 import type { MarketEvent, TradeEvent } from '../domain/event.ts'
 import type { StoredInstrument } from '../domain/series.ts'
 import type { ClientTopic } from '../domain/topic.ts'
-import type { TradeRecovery } from '../exchanges/stream.ts'
-import { MarketTopic, type Reply, type TopicMarks, type TopicSurroundings } from './market-topic.ts'
+import type { Heard, TradeRecovery } from '../exchanges/stream.ts'
+import { MarketTopic, type Reply, type StoredMark, type TopicMarks, type TopicSurroundings } from './market-topic.ts'
 import { TopicLine, tradeData } from './messages.ts'
-import { TradeLine, type TradeOutcome } from './trade-line.ts'
+import type { TradeMark } from './trade-ids.ts'
+import { TradeLine } from './trade-line.ts'
+import type { TradeOutcome } from './trade-outcome.ts'
 
 /** Told of every trade that is published, of every gap among them, and when their stream is found to be dead. */
 export interface TradeListener {
@@ -18,6 +20,9 @@ export class TradesTopic extends MarketTopic {
   readonly listeners = new Set<TradeListener>()
   readonly #trades: TradeLine
   readonly #line: TopicLine
+  readonly #recovery: TradeRecovery | null
+  /** Where its trades begin: the mark of an earlier instance, or the first that were published. */
+  #origin: TradeMark | null
   /** The exchange's time up to which it has sent all there was. */
   #heardTo = Number.NEGATIVE_INFINITY
 
@@ -30,7 +35,9 @@ export class TradesTopic extends MarketTopic {
     super(instrument, surroundings)
     const { exchange, symbol, exchangeSymbol } = instrument
     this.#line = new TopicLine({ channel: 'trades', exchange, symbol, interval: null, depth: null }, exchangeSymbol)
-    this.#trades = new TradeLine({ recovery, mark: marks.trades[instrument.id] ?? null })
+    this.#recovery = recovery
+    this.#origin = marks.trades[instrument.id] ?? null
+    this.#trades = new TradeLine({ recovery, mark: this.#origin })
   }
 
   override get isNeeded(): boolean {
@@ -45,16 +52,16 @@ export class TradesTopic extends MarketTopic {
   override receive(event: MarketEvent, socket: number, now: number): void {
     if (event.channel !== 'trades') return
     this.dataTime = Math.max(this.dataTime ?? 0, event.exchangeTime)
-    this.heard(event.exchangeTime)
+    this.#heardTo = Math.max(this.#heardTo, event.exchangeTime)
     this.#perform(this.#trades.receive(event, socket, now), now)
   }
 
-  override heard(exchangeTime: number): void {
-    this.#heardTo = Math.max(this.#heardTo, exchangeTime)
+  override heard({ exchangeTime, lastTradeId }: Heard, now: number): void {
+    if (!this.#trades.isBehind(lastTradeId, now)) this.#heardTo = Math.max(this.#heardTo, exchangeTime)
   }
 
   override subscribed(socket: number, now: number): void {
-    this.#perform(this.#trades.subscribed(socket, now), now)
+    this.#trades.subscribed(socket, now)
   }
 
   override answered(input: Reply, now: number): void {
@@ -87,8 +94,10 @@ export class TradesTopic extends MarketTopic {
   }
 
   override tick(now: number): void {
-    const { deadline } = this.#trades
+    const { deadline, askAt } = this.#trades
     if (deadline !== null && now >= deadline) this.#perform(this.#trades.expire(now), now)
+    else if (askAt !== null && now >= askAt && this.surroundings.turns.take(now))
+      this.#perform(this.#trades.ask(now), now)
   }
 
   /** The exchange's time up to which no trade is waited for; `Infinity` while none is. */
@@ -106,14 +115,22 @@ export class TradesTopic extends MarketTopic {
     this.surroundings.emit({ kind: 'end-trades', instrumentId: this.instrument.id, knownTo: this.knownTo })
   }
 
-  override mark(marks: TopicMarks): void {
-    const mark = this.#trades.checkpoint()
+  override mark(marks: TopicMarks, storedMark?: StoredMark): void {
+    const mark = storedMark === undefined ? this.#trades.checkpoint() : this.#laterOf(storedMark(this.instrument.id))
     if (mark !== null) marks.trades[this.instrument.id] = mark
+  }
+
+  /** What was stored before this topic began is not gone on with: nobody listened since. */
+  #laterOf(stored: TradeMark | null): TradeMark | null {
+    const origin = this.#origin
+    if (stored === null || origin === null || stored.exchangeTime < origin.exchangeTime) return origin
+    return this.#recovery === 'byId' ? { ...stored, recentIds: [] } : stored
   }
 
   #perform({ trades, hole, gap }: TradeOutcome, now: number): void {
     const { emit, counters } = this.surroundings
     const { instrument } = this
+    this.#origin ??= this.#trades.checkpoint()
     if (hole !== null) emit({ kind: 'ask-trades', instrument, hole })
     if (gap !== null) {
       counters.gaps += 1

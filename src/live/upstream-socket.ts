@@ -1,5 +1,6 @@
 import type { StreamApi, StreamEndpoint, StreamRequest } from '../exchanges/stream.ts'
 import type { FeedEffect } from './feed-io.ts'
+import { TopicPace } from './topic-pace.ts'
 import type { UpstreamStream } from './upstream-stream.ts'
 
 /** A socket that asks for a heartbeat is dead when nothing at all has come for so many of them. */
@@ -32,6 +33,8 @@ export class UpstreamSocket {
   openedAt: number | null = null
   lastFrameAt: number
   lastDataAt: number | null = null
+  /** Of all its data together. */
+  readonly pace: TopicPace
   /** Questions to REST about its silence that were not answered, in a row. */
   unanswered = 0
   readonly #api: StreamApi
@@ -50,6 +53,7 @@ export class UpstreamSocket {
     this.id = id
     this.endpoint = endpoint
     this.lastFrameAt = now
+    this.pace = new TopicPace(now)
     this.#api = api
     this.#emit = emit
   }
@@ -122,6 +126,12 @@ export class UpstreamSocket {
     const { heartbeat } = this.#api
     if (heartbeat !== null) return silence > heartbeat.everyMs * MISSED_HEARTBEATS
     return silence > SIGNS_OF_LIFE_MS && [...this.streams.values()].some(isSigned)
+  }
+
+  /** Data of any of its streams have come. */
+  data(now: number): void {
+    this.lastDataAt = now
+    this.pace.data(now)
   }
 
   /** A frame could not be read. @returns whether there have been too many lately */

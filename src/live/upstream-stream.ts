@@ -23,6 +23,14 @@ export class UpstreamStream {
   requestedAt: number | null = null
   requests = 0
   rejection: string | null = null
+  /** Since when no socket delivers it, as far as is known; `null` where one does, or it was rejected. */
+  lostAt: number | null
+  /** When it last had data. */
+  dataAt: number | null = null
+  /** It was not answered on a socket that answered others. */
+  isDoubted = false
+  /** Everybody who needs it has heard why it was rejected. */
+  isRejectionTold = false
   /** In a row, and when it is asked for again after them. */
   rejections = 0
   retryAt = 0
@@ -34,6 +42,7 @@ export class UpstreamStream {
     this.name = name
     this.isSignOfLife = isSignOfLife === true
     this.pace = new TopicPace(now)
+    this.lostAt = now
   }
 
   /** Unique within the exchange. */
@@ -44,15 +53,13 @@ export class UpstreamStream {
   /** Data has come on a socket. */
   data(now: number, socket: UpstreamSocket): void {
     this.pace.data(now)
+    this.dataAt = now
     this.retries = 0
     this.rejections = 0
     if (this.successor === socket) {
       this.isReady = true
       this.heardAt ??= now
-    } else {
-      this.state = 'live'
-      this.requests = 0
-    }
+    } else this.#begins()
   }
 
   /** The exchange has said on a socket that it delivers it there. */
@@ -63,8 +70,7 @@ export class UpstreamStream {
       return isNews
     }
     if (this.state !== 'requested') return false
-    this.state = 'live'
-    this.requests = 0
+    this.#begins()
     this.pace.restart(now)
     return true
   }
@@ -96,15 +102,25 @@ export class UpstreamStream {
     if (!this.isReady) {
       this.#request(now)
       this.requestedAt = now
+      this.lostAt = now
     }
     return this.isReady
   }
 
   /** No socket carries it any more. */
-  leave(): void {
+  leave(now: number): void {
+    this.lostAt ??= now
     this.socket?.streams.delete(this.name)
     this.successor?.streams.delete(this.name)
     this.socket = this.successor = null
+  }
+
+  /** The socket that carries it delivers it. */
+  #begins(): void {
+    this.state = 'live'
+    this.requests = 0
+    this.lostAt = null
+    this.isDoubted = false
   }
 
   #request(now: number): void {

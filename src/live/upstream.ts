@@ -1,5 +1,5 @@
 import type { StreamApi, StreamName } from '../exchanges/stream.ts'
-import { Entrance } from './entrance.ts'
+import { Entrance, Host } from './entrance.ts'
 import type { FeedEffect, FeedInput } from './feed-io.ts'
 import { isRotated, needsRotation } from './rotation.ts'
 import type { SocketStatus } from './status.ts'
@@ -39,10 +39,13 @@ export class Upstream {
   constructor(options: UpstreamOptions) {
     this.#options = options
     const { api, hosts } = options
+    const known = new Map<string, Host>()
     this.#entrances = new Map(
       api.endpoints.map((endpoint) => {
         const baseUrl = hosts[endpoint.name] ?? endpoint.baseUrl
-        return [endpoint.name, new Entrance(endpoint, baseUrl, api.limits.connects)]
+        const host = known.get(baseUrl) ?? new Host(baseUrl, api.limits.connects)
+        known.set(baseUrl, host)
+        return [endpoint.name, new Entrance(endpoint, host)]
       }),
     )
   }
@@ -58,11 +61,11 @@ export class Upstream {
   }
 
   /** Nobody needs it any more. */
-  drop(stream: UpstreamStream): void {
+  drop(stream: UpstreamStream, now: number): void {
     this.streams.delete(stream.key)
     this.#homeless.delete(stream)
     for (const socket of [stream.socket, stream.successor]) socket?.unsubscribe([stream.name])
-    stream.leave()
+    stream.leave(now)
   }
 
   /** Asks for a stream anew on the socket that carries it. */
@@ -73,15 +76,18 @@ export class Upstream {
     stream.socket.subscribe([stream.name])
   }
 
-  /** The exchange does not have it: its topics are told, once. */
+  /** The exchange does not have it: its topics are told, once for all who need it. */
   reject(stream: UpstreamStream, reason: string, now: number): void {
-    stream.leave()
+    stream.leave(now)
+    stream.lostAt = null
     this.#homeless.delete(stream)
     stream.state = 'rejected'
     stream.rejection = reason
     stream.retryAt = now + Math.min(LONGEST_REJECTED_RETRY_MS, FIRST_REJECTED_RETRY_MS * 2 ** stream.rejections)
     stream.rejections += 1
-    if (stream.rejections === 1) for (const topic of topicsOn(stream)) topic.rejected(reason, now)
+    if (stream.rejections === 1) stream.isRejectionTold = false
+    if (!stream.isRejectionTold) for (const topic of topicsOn(stream)) topic.rejected(reason, now)
+    stream.isRejectionTold = true
   }
 
   /** Gives a socket up. Its streams go to a new one. */
@@ -92,7 +98,7 @@ export class Upstream {
 
   opened(socket: UpstreamSocket, now: number): void {
     socket.opened(now)
-    this.#entrance(socket.endpoint.name).isGeoBlocked = false
+    this.#entrance(socket.endpoint.name).opened()
     socket.pump(now)
   }
 
@@ -101,8 +107,9 @@ export class Upstream {
     { status, retryAfterMs, reason }: FeedInput & { kind: 'refused' },
     now: number,
   ): void {
-    this.#entrance(socket.endpoint.name).refused(status)
-    this.#lost(socket, reason, retryAfterMs, now)
+    const entrance = this.#entrance(socket.endpoint.name)
+    entrance.refused(status, retryAfterMs)
+    this.#lost(socket, entrance.isBanned ? `${reason}: too many connections` : reason, retryAfterMs, now)
   }
 
   closed(socket: UpstreamSocket, reason: string, now: number): void {
@@ -137,9 +144,14 @@ export class Upstream {
         for (const topic of topicsOn(stream)) topic.lost(socket.id, now, null)
     }
     for (const stream of this.streams.values()) {
-      stream.leave()
+      stream.leave(now)
       this.#seekHome(stream)
     }
+  }
+
+  /** Whether the endpoint of a stream does not serve this region. */
+  isBlocked({ endpoint }: UpstreamStream): boolean {
+    return this.#entrance(endpoint).isGeoBlocked
   }
 
   /** Whether something is wanted of an endpoint that does not serve this region. */
@@ -178,12 +190,25 @@ export class Upstream {
 
   /** One socket, about once a second. */
   #look(socket: UpstreamSocket, now: number): void {
-    const unanswered = [...socket.streams.values()].find((stream) => isUnanswered(stream, socket, now))
+    const unanswered = [...socket.streams.values()].filter((stream) => isGivenUp(stream, socket, now))
     if (socket.isEmpty) this.#close(socket, 'nothing left to carry')
     else if (socket.isDead(now)) this.abandon(socket, 'not even heartbeats come', now)
-    else if (unanswered !== undefined && unanswered.requests >= MOST_REQUESTS)
-      this.abandon(socket, `${unanswered.name} is not answered`, now)
+    else if (unanswered.length > 0) this.#tryElsewhere(unanswered, socket, now)
     else if (socket.openedAt !== null) this.#keep(socket, socket.openedAt, now)
+  }
+
+  /** Another socket is tried, once: a stream that is not answered where others are is as good as rejected. */
+  #tryElsewhere(streams: readonly UpstreamStream[], socket: UpstreamSocket, now: number): void {
+    const answersOthers = [...socket.streams.values()].some(({ state }) => state === 'live')
+    const hopeless = answersOthers ? streams.filter(({ isDoubted }) => isDoubted) : []
+    for (const stream of hopeless) {
+      socket.unsubscribe([stream.name])
+      this.reject(stream, 'the exchange does not answer', now)
+    }
+    const [first, ...others] = streams.filter((stream) => !hopeless.includes(stream))
+    if (first === undefined) return
+    for (const stream of [first, ...others]) stream.isDoubted = answersOthers
+    this.abandon(socket, `${first.name} is not answered`, now)
   }
 
   #keep(socket: UpstreamSocket, openedAt: number, now: number): void {
@@ -255,7 +280,7 @@ export class Upstream {
         for (const topic of topicsOn(stream)) topic.lost(socket.id, now, stream.socket?.id ?? null)
       } else if (stream.successor !== null) this.#inherit(stream, socket.id, now)
       else {
-        stream.leave()
+        stream.leave(now)
         this.#seekHome(stream)
         for (const topic of topicsOn(stream)) topic.lost(socket.id, now, null)
       }
@@ -284,4 +309,9 @@ export class Upstream {
 function isUnanswered(stream: UpstreamStream, socket: UpstreamSocket, now: number): boolean {
   const { state, requestedAt } = stream
   return state === 'requested' && stream.socket === socket && requestedAt !== null && now - requestedAt > ANSWER_MS
+}
+
+/** Whether asking once more on the same socket did not help either. */
+function isGivenUp(stream: UpstreamStream, socket: UpstreamSocket, now: number): boolean {
+  return stream.requests >= MOST_REQUESTS && isUnanswered(stream, socket, now)
 }

@@ -15,6 +15,11 @@ const ANSWER_MS = 60_000
 const FLOWING_MS = 10_000
 /** Streams that speak by the clock do so far more often than this: a socket of nothing else that is silent is dead. */
 const CLOCK_SILENCE_MS = 60_000
+/**
+ * One that speaks by the clock, and has spoken, is dead after so long, whatever its usual pace: index prices of OKX come
+ * ten times a second while they change, else once a minute. https://www.okx.com/docs-v5/en/#public-data-websocket-index-tickers-channel
+ */
+const CLOCK_STREAM_SILENCE_MS = 120_000
 /** Where REST does not answer, a silent socket is replaced after so many questions; each time in vain, twice as many. */
 const MOST_UNANSWERED = 2
 const MOST_DOUBLINGS = 8
@@ -34,6 +39,7 @@ interface Inquiry {
  * Tells silence from quiet. A silent stream is looked into over REST, one a socket at a time; only what REST proves to
  * be newer makes it stale, so that a quiet market never causes a storm. What is stale is subscribed again, then gets a
  * new socket; the socket is replaced at once where all of it is silent. What still does not help is done ever less often.
+ * A socket that is silent for longer than usual is looked into by its liveliest stream, however thin each of them is.
  */
 export class Watch {
   readonly #upstream: Upstream
@@ -54,6 +60,12 @@ export class Watch {
       if (socket?.openedAt == null || stream.isSignOfLife || now < stream.pace.suspectAt() + retryDelay(stream))
         continue
       this.#suspect(stream, socket, now)
+    }
+    for (const socket of this.#upstream.sockets.values()) {
+      if (socket.pace.spacing === null || now < socket.pace.suspectAt()) continue
+      socket.pace.quiet(now)
+      const liveliest = liveliestOf(socket)
+      if (liveliest !== undefined) this.#suspect(liveliest, socket, now)
     }
   }
 
@@ -95,14 +107,21 @@ export class Watch {
   #suspect(stream: UpstreamStream, socket: UpstreamSocket, now: number): void {
     const { topic, probe } = probeOf(stream)
     if (topic === undefined || probe === null) stream.pace.quiet(now)
-    else if (probe === 'clock') {
-      if (isSilent(socket, CLOCK_SILENCE_MS, now)) this.#stale(stream, socket, now)
-      else stream.pace.quiet(now)
-    } else if (!this.#inquiries.has(socket)) {
+    else if (probe === 'clock') this.#judgeByClock(stream, socket, now)
+    else if (!this.#inquiries.has(socket)) {
       this.#inquiries.set(socket, { stream, since: now, staleAt: null })
       stream.pace.suspect()
       this.#emit({ kind: 'ask-newest', stream: stream.key, instrument: topic.instrument, what: probe })
     }
+  }
+
+  /** Its silence is the proof, as soon as it is known to speak: nothing has to be asked. */
+  #judgeByClock(stream: UpstreamStream, socket: UpstreamSocket, now: number): void {
+    const { pace } = stream
+    const isDead = pace.spacing !== null && now - pace.since >= CLOCK_STREAM_SILENCE_MS
+    if (isDead || isSilent(socket, CLOCK_SILENCE_MS, now)) this.#stale(stream, socket, now)
+    else if (pace.spacing === null) pace.quiet(now)
+    else pace.again(now)
   }
 
   #stale(stream: UpstreamStream, socket: UpstreamSocket, now: number): void {
@@ -139,6 +158,14 @@ function probeOf({ topics }: UpstreamStream): { readonly topic?: MarketTopic; re
     else if (topic.probe !== null) return { topic, probe: topic.probe }
   }
   return clock === undefined ? { probe: null } : { topic: clock, probe: 'clock' }
+}
+
+/** The stream that usually has data most often, of those whose silence can be judged and was not found to be a fault. */
+function liveliestOf({ streams }: UpstreamSocket): UpstreamStream | undefined {
+  const spacingOf = ({ pace }: UpstreamStream) => pace.spacing ?? Number.POSITIVE_INFINITY
+  return [...streams.values()]
+    .filter((stream) => !stream.isSignOfLife && stream.retries === 0 && probeOf(stream).probe !== null)
+    .toSorted((a, b) => spacingOf(a) - spacingOf(b))[0]
 }
 
 function topicsOf({ streams }: UpstreamSocket): ReadonlySet<MarketTopic> {

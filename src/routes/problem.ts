@@ -26,6 +26,7 @@ const problems = {
   no_data: { status: 503, title: 'No data yet' },
   feed_unavailable: { status: 503, title: 'Live feed unavailable' },
   feed_full: { status: 503, title: 'Feed serves no more clients' },
+  too_many_topics: { status: 503, title: 'Feed follows no more topics' },
   upgrade_required: { status: 426, title: 'Upgrade required' },
   stale_lease: { status: 503, title: 'Temporarily unavailable' },
   storage_unavailable: { status: 503, title: 'Storage unavailable' },

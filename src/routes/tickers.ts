@@ -28,7 +28,9 @@ const get = createRoute({
   method: 'get',
   path: '/v1/tickers/{exchange}/{symbol}',
   summary: 'The last 24 hours in brief, with the best bid and offer',
-  description: 'As the exchange streams it: the feed subscribes where it has not yet, and answers with the first data.',
+  description:
+    'As the exchange streams it: the feed subscribes where it has not yet, and answers with the first data. The times are ' +
+    'those of the older of the two, the summary and the best bid and offer.',
   tags: ['Live'],
   request: { params: z.object({ exchange: exchangeParam, symbol: symbolParam }), query: z.strictObject({}) },
   responses: {

@@ -78,15 +78,22 @@ function candlesJson(candles: readonly Candle[]): string {
   return JSON.stringify(rows)
 }
 
+const HELD = '(candles.open, candles.high, candles.low, candles.close, candles.volume)'
+const READ = '(excluded.open, excluded.high, excluded.low, excluded.close, excluded.volume)'
+
+/** An answer may say less than the stream did (Coinbase's has no quote volume): of an equal candle it takes nothing away. */
 const UPSERT_CANDLES = `
 INSERT INTO candles (series_id, open_time, open, high, low, close, volume, quote_volume, trade_count)
 SELECT ?1, value->>0, value->>1, value->>2, value->>3, value->>4, value->>5, value->>6, value->>7
 FROM json_each(?2) WHERE true
 ON CONFLICT (series_id, open_time) DO UPDATE SET
   open = excluded.open, high = excluded.high, low = excluded.low, close = excluded.close, volume = excluded.volume,
-  quote_volume = excluded.quote_volume, trade_count = excluded.trade_count, revision = candles.revision + 1
-WHERE (candles.open, candles.high, candles.low, candles.close, candles.volume, candles.quote_volume, candles.trade_count)
-  IS NOT (excluded.open, excluded.high, excluded.low, excluded.close, excluded.volume, excluded.quote_volume, excluded.trade_count)`
+  quote_volume = coalesce(excluded.quote_volume, iif(${HELD} IS ${READ}, candles.quote_volume, NULL)),
+  trade_count = coalesce(excluded.trade_count, iif(${HELD} IS ${READ}, candles.trade_count, NULL)),
+  revision = candles.revision + 1
+WHERE ${HELD} IS NOT ${READ}
+  OR (excluded.quote_volume IS NOT NULL AND candles.quote_volume IS NOT excluded.quote_volume)
+  OR (excluded.trade_count IS NOT NULL AND candles.trade_count IS NOT excluded.trade_count)`
 
 const DELETE_FILLED_GAPS = `
 DELETE FROM gaps WHERE series_id = ?1 AND open_time >= ?2 AND open_time < ?3

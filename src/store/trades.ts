@@ -15,6 +15,8 @@ const MINUTE_MS = 60_000
 /** D1 binds at most 100 values a statement. https://developers.cloudflare.com/d1/platform/limits/ */
 const MAX_PARAMETERS = 100
 const CHUNK_COLUMNS = 11
+/** What one statement takes of gaps or spans as JSON: a bound value may hold 2 MB. */
+const ROWS_PER_JSON = 5_000
 /** The most gaps, and the most spans, that an answer reads. */
 const MAX_MARKS = 1_000
 
@@ -33,12 +35,16 @@ export async function tradeStatements(
   const spans = heard.map(({ instrumentId, from, to }) => [instrumentId, from, to])
   const rowsPerStatement = Math.floor(MAX_PARAMETERS / CHUNK_COLUMNS)
   const statements: D1PreparedStatement[] = []
+  const insertAll = (sql: string, all: readonly (readonly (number | string)[])[]) => {
+    for (let start = 0; start < all.length; start += ROWS_PER_JSON)
+      statements.push(db.prepare(sql).bind(JSON.stringify(all.slice(start, start + ROWS_PER_JSON))))
+  }
   for (let start = 0; start < rows.length; start += rowsPerStatement) {
     const some = rows.slice(start, start + rowsPerStatement)
     statements.push(db.prepare(upsertChunks(some.length)).bind(...some.flat()))
   }
-  if (gaps.length > 0) statements.push(db.prepare(INSERT_GAPS).bind(JSON.stringify(gaps)))
-  if (spans.length > 0) statements.push(db.prepare(UPSERT_SPANS).bind(JSON.stringify(spans)))
+  insertAll(INSERT_GAPS, gaps)
+  insertAll(UPSERT_SPANS, spans)
   return statements
 }
 

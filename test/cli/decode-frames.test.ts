@@ -96,7 +96,11 @@ describe('frames without data', () => {
     ['binance', '{"result":null,"id":4}', { type: 'ack', requestId: 4, streams: null }],
     ['binance', '{"error":{"code":2,"msg":"no"},"id":4}', { type: 'rejected', requestId: 4, code: '2', reason: 'no' }],
     ['binance', '{"e":"avgPrice"}', { type: 'ignored', detail: 'no channel of ours: avgPrice' }],
-    ['coinbase', '{"type":"heartbeat"}', { type: 'heartbeat' }],
+    [
+      'coinbase',
+      '{"type":"heartbeat","last_trade_id":1,"product_id":"A-B","time":"2026-01-01T00:00:00Z"}',
+      { type: 'heartbeat' },
+    ],
     ['okx', '<html>', { type: 'invalid' }],
     [
       'okx',

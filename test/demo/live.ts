@@ -14,9 +14,6 @@ const FIRST_DATA_MS = 20_000
 const LOOK_MS = 50
 /** Of each book so many of its moments are compared, evenly spread. */
 const COMPARED_BOOKS = 40
-/** openTime, open, high, low, close, volume: what every exchange streams of a candle. */
-const COMMON_COLUMNS = 6
-
 const MAIN = 'BTC-USDT'
 const SECOND = 'ETH-USDT'
 
@@ -163,11 +160,14 @@ async function compareCandles(
   if (first === undefined || last === undefined) return []
   const query = { symbol: exchangeSymbol, interval: first.interval, start: first.openTime, end: last.openTime + 1 }
   const { candles: happened } = await readTruth(urls, exchange, '', query, trueCandles)
-  const texts = new Map(happened.map((row) => [row[0], row.slice(0, COMMON_COLUMNS).join()]))
+  const rows = new Map(happened.map((row) => [row[0], row]))
   counts.candles += candles.length
-  return candles.flatMap(({ openTime, open, high, low, close, volume }) => {
-    const text = [openTime, open, high, low, close, volume].join()
-    const expected = texts.get(openTime)
+  return candles.flatMap(({ openTime, open, high, low, close, volume, quoteVolume }) => {
+    const [, , , , , , trueQuoteVolume = null] = rows.get(openTime) ?? []
+    // Not every exchange says it: Coinbase's is known from its matches only.
+    const isKnown = quoteVolume !== null && trueQuoteVolume !== null
+    const text = [openTime, open, high, low, close, volume, isKnown ? quoteVolume : null].join()
+    const expected = [...(rows.get(openTime) ?? []).slice(0, 6), isKnown ? trueQuoteVolume : null].join()
     return text === expected ? [] : [`${log.key}: the candle ${text} is ${expected} on the exchange`]
   })
 }

@@ -2,7 +2,7 @@ import { env } from 'cloudflare:workers'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { compareDecimals } from '../../src/domain/decimal.ts'
 import { floorToInterval } from '../../src/domain/interval.ts'
-import { control, deps, MINUTE, prepare, until } from '../faults/scenario.ts'
+import { control, deps, HOUR, MINUTE, prepare, until } from '../faults/scenario.ts'
 
 /** What the loader answers to the feed, asked of the simulated exchanges. */
 describe.each([
@@ -51,15 +51,17 @@ describe.each([
   })
 
   it('reads closed candles only', async () => {
-    const end = deps.clock.now() + MINUTE
-    const start = floorToInterval(end, '1m') - 15 * MINUTE
+    const end = floorToInterval(deps.clock.now(), '1m') - MINUTE
+    const start = end - 15 * MINUTE
     const answer = await loader.readCandles(exchange, id, '1m', { start, end })
     if (!answer.ok) throw new Error(answer.detail)
     const times = answer.value.map(({ openTime }) => openTime)
     expect(times.length).toBeGreaterThan(5)
     expect(times).toEqual(times.toSorted((a, b) => a - b))
     expect(times[0]).toBeGreaterThanOrEqual(start)
-    expect(times.at(-1)).toBeLessThanOrEqual(deps.clock.now() - MINUTE)
+    expect(times.at(-1)).toBeLessThan(end)
+    const open = await loader.readCandles(exchange, id, '1m', { start, end: end + 5 * MINUTE })
+    expect(open).toMatchObject({ ok: false, code: 'unprocessable' })
   })
 
   it('fills a hole in the trades', async () => {
@@ -80,7 +82,7 @@ describe.each([
     await control(exchange, { fault: { type: 'status', status: 429, retryAfterSeconds: 900, times: 1 } })
     const refused = [
       await loader.readTradeHole(exchange, id, { afterId: null, beforeId: null }),
-      await loader.readCandles(exchange, id, '1m', { start: 0, end: deps.clock.now() }),
+      await loader.readCandles(exchange, id, '1m', { start: 0, end: floorToInterval(deps.clock.now(), '1m') - HOUR }),
       await loader.readBookSnapshot(exchange, id, 20),
     ]
     for (const answer of refused) {

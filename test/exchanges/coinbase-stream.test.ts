@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import type { MarketChannel } from '../../src/domain/event.ts'
+import { intervals } from '../../src/domain/interval.ts'
 import { coinbaseStream } from '../../src/exchanges/coinbase-stream.ts'
 import { instrument } from './instruments.ts'
 
@@ -15,8 +16,15 @@ describe('the streams of Coinbase', () => {
     ['funding', []],
     ['liquidations', []],
   ] as const satisfies readonly (readonly [MarketChannel, readonly string[]])[])('of %s', (channel, expected) => {
-    const streams = coinbaseStream.streamsOf({ channel, instrument: product, interval: null })
+    const streams = coinbaseStream.streamsOf({ channel, instrument: product, interval: '1m' })
     expect(streams.map(({ name }) => name)).toEqual(expected)
+  })
+
+  it('of candles are those that REST has as well', () => {
+    const offered = intervals.filter(
+      (interval) => coinbaseStream.streamsOf({ channel: 'candles', instrument: product, interval }).length > 0,
+    )
+    expect(offered).toEqual(['1m', '5m', '15m', '1h', '6h', '1d'])
   })
 
   it('are asked for in a message a product, so that a refused one is alone', () => {

@@ -22,6 +22,7 @@ const candleSchema = z.object({
   low: z.string(),
   close: z.string(),
   volume: z.string(),
+  quoteVolume: z.string().nullable(),
   closed: z.boolean(),
 })
 const gapSchema = z.looseObject({ from: z.int().nullish(), to: z.int().nullish(), reason: z.string() })

@@ -13,24 +13,51 @@ function types(played: Play, key: string): string[] {
   return played.told(key).map(({ type, data }) => (type === 'book' ? String(data['kind']) : type))
 }
 
-function read(played: Play, key: string) {
+function bookOf(played: Play, key: string): BookTopic {
   const topic = played.session.topic(topicOf(key))
-  return topic instanceof BookTopic ? topic.read(5) : undefined
+  if (!(topic instanceof BookTopic)) throw new Error(`no book: ${key}`)
+  return topic
 }
 
-/** REST's answer to the newest question. */
-function snapshot(played: Play, sequence: number, best: readonly [string, string] = ['9', '11']): void {
+function read(played: Play, key: string) {
+  return bookOf(played, key).read(5)
+}
+
+function newestQuestion(played: Play) {
   const question = played.of('ask-snapshot').at(-1)
   if (question === undefined) throw new Error('nothing was asked')
-  const [bids, asks] = best.map((price) => [{ price: decimal(price), size: decimal('1') }])
-  const value = {
-    exchangeSymbol: 'BTCUSDT',
-    exchangeTime: null,
-    sequence: String(sequence),
-    bids: bids ?? [],
-    asks: asks ?? [],
-  }
-  played.take({ kind: 'snapshot', instrumentId: question.instrument.id, answer: { ok: true, value } })
+  return question
+}
+
+/** REST's answer to a question, or else to the newest. */
+function snapshot(
+  played: Play,
+  sequence: number,
+  [bid, ask]: readonly [string, string] = ['9', '11'],
+  { instrument, request } = newestQuestion(played),
+): void {
+  const [bids, asks] = [[level(bid)], [level(ask)]]
+  const value = { exchangeSymbol: 'BTCUSDT', exchangeTime: null, sequence: String(sequence), bids, asks }
+  played.take({ kind: 'snapshot', instrumentId: instrument.id, request, answer: { ok: true, value } })
+}
+
+/** REST's answer to the newest question, with as many levels as were asked for, or may be, one apart. */
+function fullSnapshot(played: Play, sequence: number, most = Number.POSITIVE_INFINITY): void {
+  const { instrument, request } = newestQuestion(played)
+  const length = Math.min(request.depth, most)
+  const side = (step: number) => Array.from({ length }, (_, n) => level(String(10_000 + (n + 1) * step)))
+  const [bids, asks] = [side(-1), side(1)]
+  const value = { exchangeSymbol: 'BTCUSDT', exchangeTime: null, sequence: String(sequence), bids, asks }
+  played.take({ kind: 'snapshot', instrumentId: instrument.id, request, answer: { ok: true, value } })
+}
+
+function level(price: string) {
+  return { price: decimal(price), size: decimal('1') }
+}
+
+/** The depths of the snapshots that were asked for. */
+function depths(played: Play): number[] {
+  return played.of('ask-snapshot').map(({ request }) => request.depth)
 }
 
 function update(played: Play, from: number, to = from + 1, changes: Pick<PlayedBook, 'bids' | 'asks'> = {}): void {
@@ -57,7 +84,7 @@ describe('a book whose snapshot comes from REST', () => {
     expect(read(played, BINANCE)).toEqual({ reason: 'no snapshot has come yet' })
     update(played, 9)
     update(played, 10)
-    expect(played.of('ask-snapshot')).toMatchObject([{ depth: 1_000 }])
+    expect(depths(played)).toEqual([100])
     snapshot(played, 10)
     expect(played.of('changed')).toHaveLength(1)
     expect(types(played, BINANCE)).toEqual(['snapshot'])
@@ -75,11 +102,153 @@ describe('a book whose snapshot comes from REST', () => {
     expect(types(played, BINANCE)).toEqual(['snapshot', 'update'])
   })
 
-  it('asks for a deep one where clients want to see that deep', () => {
+  it.each([
+    [50, 100],
+    [200, 1_000],
+    [1_000, 5_000],
+  ])('asks for as much as a view of %i levels needs', (view, depth) => {
+    const played = new Play('binance')
+    played.demand(`book:binance:BTC-USDT:${view}`)
+    update(played, 9)
+    expect(depths(played)).toEqual([depth])
+  })
+
+  it('asks for more when a deeper view is opened, once and no more than that takes', () => {
+    const played = new Play('binance')
+    played.demand(BINANCE)
+    update(played, 9)
+    fullSnapshot(played, 10)
+    types(played, BINANCE)
+    played.demand('book:binance:BTC-USDT:200')
+    const topic = bookOf(played, BINANCE)
+    expect([topic.awaitsLevels(50), topic.awaitsLevels(200)]).toEqual([false, true])
+    played.wait(SECOND)
+    fullSnapshot(played, 11)
+    expect(topic.awaitsLevels(200)).toBe(false)
+    played.demand('book:binance:BTC-USDT:1000')
+    played.wait(SECOND)
+    fullSnapshot(played, 12)
+    played.wait(10 * MINUTE)
+    expect(depths(played)).toEqual([100, 1_000, 5_000])
+    expect(topic.read(1_000)).toMatchObject({ availableDepth: 1_000 })
+    expect(types(played, BINANCE)).toEqual(['snapshot'])
+  })
+
+  it('asks for no more of a book that is whole', () => {
+    const played = binanceLive()
+    played.demand('book:binance:BTC-USDT:1000')
+    played.wait(10 * MINUTE)
+    expect(depths(played)).toEqual([100])
+  })
+
+  it('takes a snapshot that is as long as it could be for cut off, whatever was asked for', () => {
     const played = new Play('binance')
     played.demand('book:binance:BTC-USDT:1000')
     update(played, 9)
-    expect(played.of('ask-snapshot')).toMatchObject([{ depth: 5_000 }])
+    fullSnapshot(played, 10, 1_000)
+    update(played, 10, 11, { bids: Array.from({ length: 501 }, (_, n) => [String(9_999 - n), '0'] as const) })
+    played.wait(2 * MINUTE)
+    expect(depths(played).length).toBeGreaterThan(1)
+  })
+
+  it('takes no answer to a question from before a reconnect', () => {
+    const played = new Play('binance')
+    played.demand(BINANCE)
+    update(played, 9)
+    const old = newestQuestion(played)
+    played.drop()
+    played.wait(MINUTE)
+    expect(depths(played).length).toBeGreaterThan(1)
+    snapshot(played, 10, ['9', '11'], old)
+    expect(read(played, BINANCE)).toHaveProperty('reason')
+    snapshot(played, 20)
+    expect(read(played, BINANCE)).toMatchObject({ sequence: 20 })
+  })
+
+  it('is as old as its snapshot where nothing else has been heard', () => {
+    const played = new Play('binance')
+    played.demand(BINANCE)
+    played.wait(6 * SECOND)
+    snapshot(played, 10)
+    const topic = bookOf(played, BINANCE)
+    expect(topic.receivedTime).toBe(played.now)
+  })
+
+  it('tells a newcomer nothing that others have not been told', () => {
+    const played = binanceLive()
+    update(played, 12)
+    snapshot(played, 12)
+    expect(played.session.state(topicOf(BINANCE), played.now).message).toBeNull()
+    update(played, 13)
+    expect(types(played, BINANCE)).toEqual(['snapshot', 'resync', 'snapshot'])
+    expect(played.session.state(topicOf(BINANCE), played.now).message).toContain('"sequence":14')
+  })
+
+  it('is not revived by REST while its stream is silent though the book moves', () => {
+    const played = new Play('binance')
+    played.demand(BINANCE, 'trades:binance:BTC-USDT')
+    update(played, 9)
+    snapshot(played, 10)
+    played.newest = ({ what }) =>
+      what === 'trade' ? { ok: true, value: { what, time: null } } : { ok: true, value: { what, bid: '7', ask: '11' } }
+    let id = 0
+    const others = () => {
+      for (const socket of played.open) if (socket.subscribed.size > 1) played.trade('BTCUSDT', ++id, socket)
+    }
+    played.wait(MINUTE, others)
+    expect(types(played, BINANCE)).toContain('stale')
+    const asked = depths(played).length
+    played.wait(HOUR, others)
+    expect(depths(played)).toHaveLength(asked)
+    expect(read(played, BINANCE)).toEqual({ reason: 'the stream was silent' })
+    expect(played.status.stale.join()).toContain('depth')
+    const carrier = played.open.find(({ subscribed }) => subscribed.has('btcusdt@depth@100ms'))
+    played.frame(binanceBook('BTCUSDT', { kind: 'update', from: 20, to: 21, bids: [['8', '1']] }), carrier)
+    expect(depths(played)).toHaveLength(asked + 1)
+    snapshot(played, 20)
+    expect(read(played, BINANCE)).toMatchObject({ sequence: 21 })
+  })
+
+  it('takes no answer to a question from before its stream was found to be silent', () => {
+    const played = new Play('binance')
+    played.demand(BINANCE)
+    update(played, 9)
+    fullSnapshot(played, 10)
+    played.newest = () => ({ ok: true, value: { what: 'book', bid: '7', ask: '11' } })
+    played.wait(8 * SECOND)
+    played.demand('book:binance:BTC-USDT:200')
+    // One more stream goes on, so that the socket is kept.
+    played.demand('trades:binance:BTC-USDT')
+    let id = 0
+    played.wait(8 * SECOND, () => played.trade('BTCUSDT', ++id))
+    expect(depths(played)).toEqual([100, 1_000])
+    expect(types(played, BINANCE)).toContain('stale')
+    fullSnapshot(played, 11)
+    expect(read(played, BINANCE)).toEqual({ reason: 'the stream was silent' })
+  })
+
+  it('is read from REST again where another stream was silent, and took the socket along', () => {
+    const quiet = 'book:binance:QUIET-USDT:5'
+    const played = new Play('binance')
+    played.demand(BINANCE)
+    update(played, 9)
+    snapshot(played, 10)
+    played.demand(quiet)
+    played.wait(6 * SECOND)
+    snapshot(played, 10)
+    expect(read(played, quiet)).toMatchObject({ sequence: 10 })
+    played.newest = ({ instrument }) => {
+      const bid = instrument.symbol === 'BTC-USDT' ? '7' : '9'
+      return { ok: true, value: { what: 'book', bid, ask: '11' } }
+    }
+    const asked = depths(played).length
+    played.wait(30 * SECOND)
+    expect(types(played, quiet)).toContain('stale')
+    const about = played.of('ask-snapshot').map(({ instrument: { symbol } }) => symbol)
+    expect(new Set(about.slice(asked))).toEqual(new Set(['QUIET-USDT']))
+    snapshot(played, 10)
+    expect(read(played, quiet)).toMatchObject({ sequence: 10 })
+    expect(read(played, BINANCE)).toEqual({ reason: 'the stream was silent' })
   })
 
   it('is invalid at once where an update is missing: told, and live again from a fresh one', () => {
@@ -101,10 +270,10 @@ describe('a book whose snapshot comes from REST', () => {
     snapshot(played, 5)
     expect(played.of('ask-snapshot')).toHaveLength(2)
     played.wait(3 * SECOND)
-    const question = played.of('ask-snapshot').at(-1)
     expect(played.of('ask-snapshot')).toHaveLength(3)
+    const { instrument, request } = newestQuestion(played)
     const refusal = { ok: false, code: 'rate_limited', detail: 'too many', retryAfterMs: 60_000 } as const
-    played.take({ kind: 'snapshot', instrumentId: question?.instrument.id ?? 0, answer: refusal })
+    played.take({ kind: 'snapshot', instrumentId: instrument.id, request, answer: refusal })
     expect(read(played, BINANCE)).toEqual({ reason: 'too many' })
     played.wait(59 * SECOND)
     expect(played.of('ask-snapshot')).toHaveLength(3)
@@ -132,7 +301,7 @@ describe('a book whose snapshot comes from REST', () => {
     played.isHelpful = true
     played.wait(MINUTE)
     snapshot(played, 30)
-    expect(types(played, BINANCE)).toEqual(['snapshot', 'resync', 'snapshot'])
+    expect(types(played, BINANCE)).toEqual(['snapshot', 'resync', 'stale', 'snapshot'])
   })
 
   it('is resynced once when it is crossed; if that does not help it is said to be, and tried ever less often', () => {
@@ -157,27 +326,31 @@ describe('a book whose snapshot comes from REST', () => {
 
   it('is renewed where it has become short of levels, at most once a minute, without being told anew', () => {
     const played = new Play('binance')
-    played.demand(BINANCE)
+    played.demand('book:binance:BTC-USDT:200', BINANCE)
     update(played, 9)
-    const level = (price: number) => ({ price: decimal(String(price)), size: decimal('1') })
-    const all = (from: number, step: number) => Array.from({ length: 1_000 }, (_, n) => level(from + n * step))
-    const full = (sequence: number) => {
-      const [bids, asks] = [all(9_999, -1), all(10_001, 1)]
-      const value = { exchangeSymbol: 'BTCUSDT', exchangeTime: null, sequence: String(sequence), bids, asks }
-      played.take({ kind: 'snapshot', instrumentId: played.instrument('BTC-USDT').id, answer: { ok: true, value } })
-    }
-    full(10)
+    fullSnapshot(played, 10)
     types(played, BINANCE)
     const bids = Array.from({ length: 997 }, (_, n) => [String(9_999 - n), '0'] as const)
     update(played, 10, 11, { bids })
     played.wait(30 * SECOND)
-    expect(played.of('ask-snapshot')).toHaveLength(1)
+    expect(depths(played)).toEqual([1_000])
     played.wait(40 * SECOND)
-    expect(played.of('ask-snapshot')).toHaveLength(2)
+    expect(depths(played)).toEqual([1_000, 1_000])
     expect(read(played, BINANCE)).toMatchObject({ availableDepth: 3 })
-    full(11)
+    fullSnapshot(played, 11)
     expect(read(played, BINANCE)).toMatchObject({ availableDepth: 5 })
     expect(types(played, BINANCE)).not.toContain('resync')
+  })
+
+  it('is renewed by a deeper snapshot at once where half of the first, shallow one is gone', () => {
+    const played = new Play('binance')
+    played.demand(BINANCE)
+    update(played, 9)
+    fullSnapshot(played, 10)
+    const bids = Array.from({ length: 51 }, (_, n) => [String(9_999 - n), '0'] as const)
+    update(played, 10, 11, { bids })
+    played.wait(SECOND)
+    expect(depths(played)).toEqual([100, 1_000])
   })
 })
 

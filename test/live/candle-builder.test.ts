@@ -92,35 +92,12 @@ describe('CandleBuilder', () => {
     })
   })
 
-  it('gives the slot in which it began once that is vouched for', () => {
-    const trades = [at(MINUTE + 1, '5', '0.1'), at(MINUTE + 2, '4'), at(MINUTE + 40_000, '7'), at(MINUTE + 50_000, '6')]
-    const builder = new CandleBuilder('1m', SETTLE)
-    for (const trade of trades.slice(2)) builder.add(trade)
-    expect(builder.open()).toBe(null)
-    builder.seed(0, null)
-    expect(builder.open()).toBe(null)
-    builder.seed(MINUTE, candleOf(MINUTE, trades.slice(0, 2)))
-    expect(builder.open()).toEqual({ ...candleOf(MINUTE, trades), closed: false })
-    builder.seed(MINUTE, candleOf(MINUTE, trades.slice(0, 2)))
-    expect(builder.advance(2 * MINUTE + SETTLE)).toEqual({ candles: [candleOf(MINUTE, trades)], unsure: [] })
-  })
-
   it('does not begin while no trade can be vouched for', () => {
     const builder = new CandleBuilder('1m', SETTLE)
     expect(builder.advance(Number.NEGATIVE_INFINITY)).toEqual({ candles: [], unsure: [] })
     builder.add(at(MINUTE, '5'))
     expect(builder.open()).toBe(null)
     expect(builder.advance(2 * MINUTE + SETTLE)).toEqual({ candles: [], unsure: [{ start: MINUTE, end: 2 * MINUTE }] })
-  })
-
-  it('knows no more than what it is vouched for with', () => {
-    const builder = new CandleBuilder('1m', SETTLE)
-    builder.advance(MINUTE + 1)
-    const earlier = { ...candleOf(MINUTE, [at(MINUTE, '5')]), quoteVolume: null, tradeCount: null }
-    builder.seed(MINUTE, earlier)
-    expect(builder.open()).toEqual({ ...earlier, closed: false })
-    builder.taint(MINUTE, MINUTE)
-    expect(builder.open()).toBe(null)
   })
 
   it('is exact: every slot is the candle of its trades, or named', () => {

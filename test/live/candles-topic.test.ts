@@ -71,6 +71,33 @@ describe('streamed candles', () => {
     expect(played.of('ask-candles')).toHaveLength(1)
   })
 
+  it('that REST lacks are asked for once more, then told as a gap', () => {
+    const played = new Play('binance')
+    played.demand(CANDLES)
+    hear(played, 0, true)
+    played.wait(4 * MINUTE + 10 * SECOND)
+    hear(played, 4, false)
+    answer(played, [candle(1), candle(3)])
+    expect(closed(played, CANDLES)).toEqual(['0'])
+    played.wait(4 * SECOND)
+    expect(played.of('ask-candles')).toHaveLength(2)
+    answer(played, [candle(1)])
+    expect(closed(played, CANDLES)).toEqual(['0', '1', '-', '3', '?'])
+    expect(played.told(CANDLES, 'gap')[0]?.data).toMatchObject({ from: START + 2 * MINUTE, to: START + 3 * MINUTE })
+  })
+
+  it('that REST has a moment later are told without a gap', () => {
+    const played = new Play('binance')
+    played.demand(CANDLES)
+    hear(played, 0, true)
+    played.wait(2 * MINUTE + 10 * SECOND)
+    hear(played, 2, false)
+    answer(played, [])
+    played.wait(4 * SECOND)
+    answer(played, [candle(1)])
+    expect(closed(played, CANDLES)).toEqual(['0', '1', '?'])
+  })
+
   it('are a gap where REST refuses, or does not answer; what comes after goes on', () => {
     const played = new Play('binance')
     played.demand(CANDLES)
@@ -180,6 +207,7 @@ describe('candles built from trades', () => {
     const channels = ['matches', 'heartbeat'].map((name) => ({ name, product_ids: ['BTC-USD'] }))
     played.frame(JSON.stringify({ type: 'subscriptions', channels }))
     // REST cannot say: the trades of that minute are a gap.
+    played.wait(6 * SECOND)
     const { hole, instrument } = played.of('ask-trades')[0] ?? {}
     if (hole === undefined || instrument === undefined) throw new Error('nothing was asked')
     const refusal = { ok: false, code: 'rate_limited', detail: 'too many' } as const
@@ -213,6 +241,7 @@ describe('candles built from trades', () => {
     const after = new Play('coinbase', { marks })
     after.now = START + 5 * MINUTE + 20 * SECOND
     after.demand(BUILT)
+    after.wait(8 * SECOND)
     const { hole, instrument } = after.of('ask-trades')[0] ?? {}
     if (hole === undefined || instrument === undefined) throw new Error('nothing was asked')
     const nothing = { ok: true, value: { trades: [], isComplete: true } } as const

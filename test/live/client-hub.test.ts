@@ -190,11 +190,26 @@ describe('abuse', () => {
     expect(client.messages.at(-1)).toMatchObject({ type: 'error', code: 'rate_limited' })
   })
 
+  it('counts each topic that is asked for', () => {
+    const client = new TestClient(createHub())
+    const args = Array.from({ length: 150 }, (_, n) => ({ ...arg, symbol: `A${n}-USDT` }))
+    for (let n = 0; n < 2; n++) client.say({ op: 'subscribe', args })
+    expect(client.closed).toBeUndefined()
+    client.say({ op: 'subscribe', args: [arg] })
+    expect(client.closed?.code).toBe(1008)
+  })
+
   it('counts pongs that answer no ping', () => {
     const client = new TestClient(createHub())
     for (let n = 0; n <= 300; n++) client.say({ op: 'pong', id: n })
     expect(client.closed?.code).toBe(1008)
   })
+})
+
+it('counts clients without the relays among them', () => {
+  const hub = createHub()
+  for (const isInternal of [true, false, true]) new TestClient(hub, 0, isInternal)
+  expect([hub.size, hub.outsiders]).toEqual([3, 1])
 })
 
 describe('frames', () => {

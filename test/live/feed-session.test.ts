@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { MINUTE, Play, SECOND, topicOf } from './session.ts'
-import { okx } from './session-exchange.ts'
+import { binance, okx } from './session-exchange.ts'
 
 const TRADES = 'trades:okx:BTC-USDT'
 
@@ -120,6 +120,66 @@ it('a liquidation that both sockets bring is told once, and two that are alike t
   expect(played.told(key, 'gap')).toHaveLength(1)
 })
 
+describe('clients of an exchange that is away', () => {
+  const keys = ['ticker', 'bbo', 'trades', 'book'].map((channel) => `${channel}:binance:BTC-USDT`)
+  const candles = 'candles:binance:BTC-USDT:1m'
+  const all = [...keys.slice(0, 3), `${keys[3]}:5`, candles]
+  const outage = (played: Play, key: string) => played.session.outage(topicOf(key), played.now)
+  const staleOf = (played: Play) => all.map((key) => played.told(key, 'stale').length)
+  const bbo = () => binance('btcusdt@bookTicker', { u: 1, s: 'BTCUSDT', b: '1', B: '1', a: '2', A: '1' })
+
+  it('are told once, after 10 s, and so is one who comes then, until there are data', () => {
+    const played = new Play('binance')
+    played.demand(...all)
+    played.frame(bbo())
+    played.isHelpful = false
+    played.drop()
+    const refuse = () => {
+      if (played.isConnecting) played.refuse()
+    }
+    played.wait(9 * SECOND, refuse)
+    expect(staleOf(played)).toEqual([0, 0, 0, 0, 0])
+    played.wait(10 * MINUTE, refuse)
+    expect(staleOf(played)).toEqual([1, 1, 1, 1, 1])
+    const { seq } = played.session.state(topicOf('bbo:binance:BTC-USDT'), played.now)
+    expect(JSON.parse(outage(played, 'bbo:binance:BTC-USDT') ?? '')).toMatchObject({ type: 'stale', seq, prevSeq: seq })
+    played.isHelpful = true
+    played.wait(40 * SECOND)
+    expect(outage(played, 'bbo:binance:BTC-USDT')).not.toBeNull()
+    // Trades show nothing old.
+    expect(outage(played, 'trades:binance:BTC-USDT')).toBeNull()
+    played.frame(bbo())
+    expect(outage(played, 'bbo:binance:BTC-USDT')).toBeNull()
+    expect(staleOf(played)).toEqual([1, 1, 1, 1, 1])
+  })
+
+  it('are not told of what another socket takes up in time', () => {
+    const played = new Play('binance')
+    played.demand(...all)
+    played.drop()
+    played.wait(5 * MINUTE)
+    expect(staleOf(played)).toEqual([0, 0, 0, 0, 0])
+  })
+
+  it('are told at once where the feed is stopped, or the region is not served', () => {
+    const stopped = new Play('binance')
+    stopped.demand(...all)
+    stopped.take({ kind: 'stop' })
+    expect(staleOf(stopped)).toEqual([1, 1, 1, 1, 1])
+    const blocked = new Play('binance', { isHelpful: false })
+    blocked.demand(...all)
+    blocked.refuse(451)
+    expect(staleOf(blocked)).toEqual([1, 1, 1, 1, 1])
+  })
+
+  it('are told of candles that are built from trades as of the trades', () => {
+    const played = new Play('coinbase')
+    played.demand('candles:coinbase:BTC-USD:1m')
+    played.take({ kind: 'stop' })
+    expect(played.told('candles:coinbase:BTC-USD:1m', 'stale')).toHaveLength(1)
+  })
+})
+
 describe('the status', () => {
   it('is told where it changes, and counts', () => {
     const played = new Play('okx', { isHelpful: false })
@@ -140,6 +200,15 @@ describe('the status', () => {
     expect(states).toEqual(['live', 'connecting', 'live', 'connecting'])
   })
 
+  it('counts no messages once it is stopped, though its clock stands still', () => {
+    const played = new Play('okx')
+    played.demand(TRADES)
+    played.wait(20 * SECOND, () => played.trade('BTC-USDT', played.now))
+    expect(played.status.messagesPerSecond).toBe(1)
+    played.take({ kind: 'stop' })
+    expect(played.status.messagesPerSecond).toBe(0)
+  })
+
   it('is stopped until it is started: no socket, no question; then what was missed is asked for', () => {
     const played = new Play('okx')
     played.demand(TRADES)
@@ -150,6 +219,7 @@ describe('the status', () => {
     expect(played.sockets.size).toBe(1)
     expect(played.status.state).toBe('stopped')
     played.take({ kind: 'start' })
+    played.wait(6 * SECOND)
     expect(played.of('ask-trades')).toMatchObject([{ hole: { afterId: '1' } }])
     expect(played.status.state).toBe('live')
   })

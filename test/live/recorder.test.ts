@@ -27,7 +27,7 @@ it('gives the trades of a minute once it is over, and says what was listened to'
   const { chunks, heard } = recorder.takeDue(START + MINUTE + 20 * SECOND)
   expect(chunks).toMatchObject([
     { instrumentId: 1, minute: START, part: 0, epoch: 'e', trades: [{ seq: 1 }, { seq: 2 }] },
-    { instrumentId: 2, minute: START, part: 0, trades: [{ seq: 1 }] },
+    { instrumentId: 2, minute: START, part: 1, trades: [{ seq: 1 }] },
   ])
   expect(heard).toEqual([
     { instrumentId: 1, from: START + 10 * SECOND, to: START + MINUTE },
@@ -42,8 +42,35 @@ it('opens a new part for what comes late, and for what is too much', () => {
   recorder.addTrade(1, trade(2_003, START + 5))
   const { chunks } = recorder.takeDue(START + 3 * MINUTE)
   expect(chunks.map(({ minute, part, trades }) => [minute - START, part, trades.length])).toEqual([
-    ...[[0, 0, 2_000] as const, [0, 1, 1] as const, [MINUTE, 0, 1] as const, [0, 2, 1] as const],
+    ...[[0, 0, 2_000] as const, [0, 1, 1] as const, [MINUTE, 2, 1] as const, [0, 3, 1] as const],
   ])
+})
+
+it('never takes a part twice, however late a trade comes', () => {
+  const recorder = new Recorder('e', () => Number.POSITIVE_INFINITY)
+  const parts = new Set<number>()
+  for (let minute = 0; minute < 20_002; minute++) recorder.addTrade(1, trade(minute, START + minute * MINUTE))
+  recorder.addTrade(1, trade(20_002, START))
+  for (const { part } of recorder.takeDue(START + 20_003 * MINUTE).chunks) parts.add(part)
+  expect(parts.size).toBe(20_003)
+})
+
+it('knows the newest trade that is stored', () => {
+  const recorder = new Recorder('e', () => Number.POSITIVE_INFINITY)
+  for (let seq = 1; seq <= 60; seq++) recorder.addTrade(1, trade(seq, START + seq))
+  recorder.takeDue(START + 2 * MINUTE)
+  expect(recorder.storedMark(1)).toBe(null)
+  recorder.putBack()
+  expect(recorder.storedMark(1)).toBe(null)
+  recorder.takeDue(START + 2 * MINUTE)
+  recorder.stored()
+  const mark = recorder.storedMark(1)
+  expect(mark).toMatchObject({ id: '60', exchangeTime: START + 60 })
+  expect([mark?.recentIds.length, mark?.recentIds[0], mark?.recentIds.at(-1)]).toEqual([50, '11', '60'])
+  recorder.addTrade(1, trade(61, START + 5))
+  recorder.takeDue(START + 2 * MINUTE)
+  recorder.stored()
+  expect(recorder.storedMark(1)).toEqual(mark)
 })
 
 it('lets candles wait for each other, and gives all when asked', () => {
@@ -82,11 +109,29 @@ it('keeps what the database did not take, in order; of too much the oldest becom
   recorder.putBack()
   recorder.addTrade(1, trade(9_999, START + 2_999 * MINUTE))
   const { chunks, heard } = recorder.takeDue(now + MINUTE)
-  expect(chunks).toHaveLength(2_011)
-  expect(chunks[0]).toMatchObject({ trades: [], gaps: [{ from: START, to: START + MINUTE, reason: 'not_stored' }] })
-  expect(chunks.filter(({ trades }) => trades.length === 0)).toHaveLength(10)
+  expect(chunks).toHaveLength(2_002)
+  const [bare, ...others] = chunks
+  expect(bare).toMatchObject({ trades: [], gaps: [{ from: START, to: START + 10 * MINUTE, reason: 'not_stored' }] })
+  expect(others.filter(({ trades }) => trades.length === 0)).toEqual([])
   expect(chunks.at(-1)?.trades).toMatchObject([{ seq: 9_999 }])
   expect(heard[0]).toEqual({ instrumentId: 1, from: START, to: now - MINUTE })
+})
+
+it('lets an outage of the database grow neither what was heard nor what was lost', () => {
+  const recorder = new Recorder('e', () => Number.POSITIVE_INFINITY)
+  for (let minute = 0; minute < 1_500; minute++) {
+    for (const instrument of [1, 2]) recorder.addTrade(instrument, trade(minute, START + minute * MINUTE))
+    recorder.takeDue(START + (minute + 1) * MINUTE + 15 * SECOND)
+    recorder.putBack()
+  }
+  const end = START + 1_500 * MINUTE
+  const { chunks, heard } = recorder.takeDue(end + 15 * SECOND)
+  expect(heard).toEqual([1, 2].map((instrumentId) => ({ instrumentId, from: START, to: end })))
+  expect(chunks.flatMap(({ gaps }) => gaps)).toEqual([
+    { from: START, to: START + 500 * MINUTE, reason: 'not_stored' },
+    { from: START, to: START + 500 * MINUTE, reason: 'not_stored' },
+  ])
+  expect(chunks).toHaveLength(2_002)
 })
 
 it('claims to have heard no more than what is known: what is waited for may be missing', () => {

@@ -30,6 +30,9 @@ class World {
   feed: ClientHub = createHub({ exchanges: ['okx'] })
   lines = new Map<string, TopicLine>()
   isFeedDown = false
+  /** It wakes only for what it is told. */
+  isFeedStopped = false
+  connects = 0
   readonly sent: unknown[] = []
   #link: TestClient | undefined
   #handedOn = 0
@@ -67,7 +70,7 @@ class World {
 
   /** Whatever is on its way arrives. */
   settle(): void {
-    this.feed.flush(this.now)
+    if (!this.isFeedStopped) this.feed.flush(this.now)
     const link = this.#link
     while (link !== undefined && link === this.#link && this.#handedOn < link.frames.length) {
       this.#perform(this.session.received('okx', link.frames[this.#handedOn++] ?? '', this.now))
@@ -85,6 +88,7 @@ class World {
   }
 
   #connect(): void {
+    this.connects += 1
     if (this.isFeedDown) {
       this.#perform(this.session.closed('okx', 'refused', this.now))
       return
@@ -97,6 +101,7 @@ class World {
   #answer(text: string): void {
     this.sent.push(JSON.parse(text))
     for (const request of this.#link?.say(text, this.now) ?? []) this.#accept(request)
+    this.feed.flush(this.now)
   }
 
   #accept(request: SubscribeRequest): void {
@@ -207,7 +212,7 @@ describe('a relay', () => {
     expect(world.sent.filter((sent) => JSON.stringify(sent).includes('unsubscribe'))).toMatchObject([
       { op: 'unsubscribe', args: [{ channel: 'bbo', exchange: 'okx', symbol: 'BTC-USDT' }] },
     ])
-    expect([...world.feed.keys()]).toEqual(['bbo:okx:ETH-USDT'])
+    expect(['BTC-USDT', 'ETH-USDT'].map((symbol) => world.feed.audience(`bbo:okx:${symbol}`))).toEqual([0, 1])
     world.hub.remove(client.client)
     for (let n = 0; n < 24; n++) world.pass(1_000)
     expect(world.session.wakeAt(world.now)).toBe(Number.POSITIVE_INFINITY)
@@ -217,11 +222,21 @@ describe('a relay', () => {
     const world = new World()
     const client = new TestClient(world.hub)
     world.say(client, 'subscribe', 'BTC-USDT')
+    expect(world.session.tick(9_999)).toEqual([])
+    expect(world.session.tick(10_000)).toEqual([{ exchange: 'okx', effect: { send: '{"op":"ping"}' } }])
     expect(world.session.tick(19_999)).toEqual([])
     expect(world.session.tick(20_000)).toEqual([{ exchange: 'okx', effect: 'disconnect' }])
     world.hub.flush(20_000)
     expect(client.read()).toContainEqual(expect.objectContaining({ type: 'gap', symbol: 'BTC-USDT' }))
     expect(world.session.tick(20_500)).toEqual([{ exchange: 'okx', effect: 'connect' }])
+  })
+
+  it('keeps the link to a feed that is stopped: it says nothing, and answers', () => {
+    const world = new World()
+    world.say(new TestClient(world.hub), 'subscribe', 'BTC-USDT')
+    world.isFeedStopped = true
+    for (let n = 0; n < 600; n++) world.pass(1_000)
+    expect(world.connects).toBe(1)
   })
 
   it('answers the pings of the feed at once', () => {

@@ -16,10 +16,13 @@ class Rotated {
     this.played.demand(TRADES, BOOK, ...quiet)
     this.old = this.played.socket
     this.book(this.old)
-    const { id } = this.played.instrument('BTC-USDT')
+    const [question] = this.played.of('ask-snapshot')
+    if (question === undefined) throw new Error('no snapshot was asked for')
+    const { instrument, request } = question
     const snapshot = { exchangeSymbol: 'BTCUSDT', exchangeTime: null, sequence: '0' }
     const levels = { bids: [level('99')], asks: [level('101')] }
-    this.played.take({ kind: 'snapshot', instrumentId: id, answer: { ok: true, value: { ...snapshot, ...levels } } })
+    const answer = { ok: true, value: { ...snapshot, ...levels } } as const
+    this.played.take({ kind: 'snapshot', instrumentId: instrument.id, request, answer })
     this.step(this.old)
     this.played.wait(DAY - 10 * MINUTE - this.played.now + this.old.connectedAt, () => {
       if (this.played.now % MINUTE === 0) this.step(this.old)
@@ -163,6 +166,7 @@ describe('a socket that grows old', () => {
     expect(played.told(BOOK).map(({ type }) => type)).toContain('resync')
     for (const { frame } of young.sent)
       for (const text of played.protocol.answer(frame, young.subscribed)) played.frame(text)
+    played.wait(6 * SECOND)
     expect(played.fresh('ask-trades').map(({ hole }) => hole.afterId)).toContain(String(id))
   })
 

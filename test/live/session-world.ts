@@ -185,12 +185,13 @@ export class FaultyExchange {
     const instrumentId = question.instrument.id
     const refusal = { ok: false, code: 'exchange_unavailable', detail: 'no answer' } as const
     if (question.kind === 'ask-snapshot') {
+      const { request } = question
       // Some answers are a little old.
       const sequence = Math.max(0, quality === 'some' ? this.#sequence - 3 : this.#sequence)
       const [bids, asks] = ['9', '11'].map((price) => [{ price: decimal(price), size: decimal(String(sequence)) }])
       const value = { exchangeSymbol: 'BTCUSDT', exchangeTime: null, sequence: String(sequence) }
       const answer = { ok: true, value: { ...value, bids: bids ?? [], asks: asks ?? [] } } as const
-      this.played.take({ kind: 'snapshot', instrumentId, answer: quality === 'none' ? refusal : answer })
+      this.played.take({ kind: 'snapshot', instrumentId, request, answer: quality === 'none' ? refusal : answer })
       return
     }
     const { hole } = question

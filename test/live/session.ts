@@ -29,6 +29,8 @@ export interface PlayOptions {
   readonly random?: () => number
   /** Whether the exchange opens sockets and answers what it is asked; otherwise the test does. */
   readonly isHelpful?: boolean
+  /** The name of a stream: requests that contain it are not answered. */
+  readonly deaf?: string
   /** Sees what the exchange takes. */
   readonly onSent?: (socket: PlayedSocket, frame: string) => void
 }
@@ -60,11 +62,13 @@ export class Play {
   }
 
   now = START
+  readonly #deaf: string | undefined
   readonly #onSent: (socket: PlayedSocket, frame: string) => void
   readonly #demanded: ClientTopic[] = []
   #took = 0
 
-  constructor(exchange: ExchangeName, { marks, random = () => 0.5, isHelpful = true, onSent }: PlayOptions = {}) {
+  constructor(exchange: ExchangeName, { marks, random = () => 0.5, isHelpful = true, deaf, onSent }: PlayOptions = {}) {
+    this.#deaf = deaf
     this.#onSent = onSent ?? (() => undefined)
     this.exchange = exchange
     this.protocol = playedExchanges[exchange]
@@ -211,6 +215,7 @@ export class Play {
     const socket = this.#socketOf(effect.socket)
     socket.sent.push({ frame: effect.frame, at: this.now })
     if (!this.isHelpful) return []
+    if (this.#deaf !== undefined && effect.frame.includes(`"${this.#deaf}"`)) return []
     this.#onSent(socket, effect.frame)
     const answers = this.protocol.answer(effect.frame, socket.subscribed)
     return answers.map((text) => ({ kind: 'frame', socket: socket.id, text }))

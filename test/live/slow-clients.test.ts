@@ -146,11 +146,40 @@ describe('a client that never answers', () => {
       send(hub, trades, MEGABYTE / 2, now)
       other.pong(now)
     }
-    hub.flush(1_100)
+    // The object may have been too busy to hear its pongs.
+    hub.flush(1_999)
+    expect(client.closed).toBeUndefined()
+    hub.flush(2_000)
     expect(client.closed?.code).toBe(1008)
     expect(other.closed).toBeUndefined()
     expect(other.messages.filter(({ type }) => type === 'trade')).toHaveLength(trades.seq)
   })
+})
+
+it('a client is closed at 16 MB, whenever it last answered', () => {
+  const { hub, client, trades } = start()
+  send(hub, trades, 15 * MEGABYTE, 100)
+  hub.flush(200)
+  expect(client.closed).toBeUndefined()
+  send(hub, trades, 2 * MEGABYTE, 300)
+  hub.flush(400)
+  expect(client.closed?.code).toBe(1008)
+})
+
+it('clients that hold more than 32 MB together lose the slowest', () => {
+  const hub = createHub()
+  const relay = new TestClient(hub, 0, true)
+  const clients = Array.from({ length: 4 }, () => new TestClient(hub))
+  const fill = (client: TestClient, megabytes: number) => hub.sendTo(client.client, 'x'.repeat(megabytes * MEGABYTE))
+  fill(relay, 15)
+  for (const [index, client] of clients.entries()) fill(client, [8, 12, 4, 4][index] ?? 0)
+  hub.flush(0)
+  hub.flush(100)
+  expect([relay, ...clients].map(({ closed }) => closed)).toEqual(Array(5).fill(undefined))
+  for (const client of clients.slice(2)) fill(client, 3)
+  hub.flush(200)
+  expect(clients.map(({ closed }) => closed?.code)).toEqual([undefined, 1008, undefined, undefined])
+  expect(relay.closed).toBeUndefined()
 })
 
 it('a relay is never slow, and ends at 16 MB', () => {

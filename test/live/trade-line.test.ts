@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { type TradeHole, TradeLine, type TradeOutcome } from '../../src/live/trade-line.ts'
+import { TradeLine } from '../../src/live/trade-line.ts'
+import type { TradeHole, TradeOutcome } from '../../src/live/trade-outcome.ts'
 import { idsOf, trade } from './trade-world.ts'
 
 const [OLD, NEW] = [1, 2]
@@ -93,22 +94,35 @@ describe('a hole among ids that count up', () => {
     expect(idsOf(next.receive(trade(4), 1, 0))).toEqual([4])
   })
 
-  it('is asked for at once when a socket delivers again, without an end', () => {
+  it('is asked for without an end where no trade comes for a while after an outage', () => {
     const line = lineUpTo(2)
     line.lost(OLD, 900)
-    const hole = holeOf(line.subscribed(NEW, 1_000))
-    expect(hole).toEqual({ afterId: '2', beforeId: null, from: 200, to: 1_000 })
-    expect(idsOf(line.recovered(hole, [trade(3), trade(4)], true, 1_100))).toEqual([3, 4])
+    expect(line.askAt).toBe(null)
+    line.subscribed(NEW, 1_000)
+    expect(line.askAt).toBe(6_000)
+    const hole = holeOf(line.ask(6_000))
+    expect(hole).toEqual({ afterId: '2', beforeId: null, from: 200, to: 6_000 })
+    expect([line.askAt, line.ask(6_001).hole]).toEqual([null, null])
+    expect(idsOf(line.recovered(hole, [trade(3), trade(4)], true, 6_100))).toEqual([3, 4])
     expect(line.completeThrough).toBe(Number.POSITIVE_INFINITY)
+  })
+
+  it('is not asked for where the next trade shows that there is none', () => {
+    const line = lineUpTo(2)
+    line.lost(OLD, 900)
+    line.subscribed(NEW, 1_000)
+    expect(idsOf(line.receive(trade(3), NEW, 2_000))).toEqual([3])
+    expect([line.askAt, line.ask(9_000).hole]).toEqual([null, null])
   })
 
   it('stays doubtful where REST cannot say what an outage held', () => {
     const line = lineUpTo(2)
     line.lost(OLD, 900)
-    const hole = holeOf(line.subscribed(NEW, 1_000))
-    expect(line.failed(hole, 1_100)).toEqual({ trades: [], hole: null, gap: null })
+    line.subscribed(NEW, 1_000)
+    const hole = holeOf(line.ask(6_000))
+    expect(line.failed(hole, 6_100)).toEqual({ trades: [], hole: null, gap: null })
     expect(line.completeThrough).toBe(200)
-    expect(holeOf(line.receive(trade(5), NEW, 1_200))).toMatchObject({ afterId: '2', beforeId: '5' })
+    expect(holeOf(line.receive(trade(5), NEW, 6_200))).toMatchObject({ afterId: '2', beforeId: '5' })
   })
 
   it('counts beyond what a double can tell apart', () => {
@@ -150,6 +164,14 @@ describe('before the first trade', () => {
 })
 
 describe('a hole among opaque ids', () => {
+  it('may be there after every outage, whatever trade comes next', () => {
+    const line = lineUpTo(3, 'recentOnly')
+    line.lost(OLD, 900)
+    line.subscribed(NEW, 1_000)
+    expect(line.askAt).toBe(1_000)
+    expect(holeOf(line.ask(1_000))).toMatchObject({ afterId: '3', beforeId: null })
+  })
+
   it('is joined where the recent trades overlap with both sides', () => {
     const line = lineUpTo(3, 'recentOnly')
     line.lost(OLD, 0)

@@ -1,7 +1,8 @@
 import { decimal } from '../../src/domain/decimal.ts'
 import type { TradeEvent } from '../../src/domain/event.ts'
 import type { TradeRecovery } from '../../src/exchanges/stream.ts'
-import { type TradeGap, type TradeHole, TradeLine, type TradeOutcome } from '../../src/live/trade-line.ts'
+import { TradeLine } from '../../src/live/trade-line.ts'
+import type { TradeGap, TradeHole, TradeOutcome } from '../../src/live/trade-outcome.ts'
 
 export function trade(id: number | string, exchangeTime = Number(id) * 100): TradeEvent {
   const [price, size] = [decimal('1'), decimal('1')]
@@ -75,6 +76,7 @@ export class TradeWorld {
       case 'wait':
         this.#now += step.ms
         if (this.#now >= (this.#line.deadline ?? Number.POSITIVE_INFINITY)) this.#took(this.#line.expire(this.#now))
+        if (this.#now >= (this.#line.askAt ?? Number.POSITIVE_INFINITY)) this.#took(this.#line.ask(this.#now))
         break
       case 'restart':
         this.#restart()
@@ -122,7 +124,7 @@ export class TradeWorld {
     if (this.#sockets.length === 2) return
     const id = this.#nextSocket++
     this.#sockets.push({ id, queue: [] })
-    this.#took(this.#line.subscribed(id, this.#now))
+    this.#line.subscribed(id, this.#now)
   }
 
   #execute(skippedIds: number): void {

@@ -10,13 +10,13 @@ function trade(id: number | string, exchangeTime: number): Trade {
   return { exchangeSymbol: 'BTC-USDT', id: String(id), price, size, side: 'buy', exchangeTime }
 }
 
-/** Trades 1 to 3 were told, then the socket was lost and another one opened. */
+/** Trades 1 to 3 were told, then the socket was lost and another one opened, that stays silent for a while. */
 function reconnected(exchange: 'okx' | 'bybit' = 'okx'): Play {
   const played = new Play(exchange)
   played.demand(`trades:${exchange}:BTC-USDT`)
   for (const id of [1, 2, 3]) played.trade(played.instrument('BTC-USDT').exchangeSymbol, id)
   played.drop()
-  played.wait(2 * SECOND)
+  played.wait(8 * SECOND)
   return played
 }
 
@@ -101,6 +101,39 @@ describe('trades over a lost socket', () => {
   })
 })
 
+describe('after a reconnect of many topics', () => {
+  const symbols = Array.from({ length: 20 }, (_, n) => `A${n}-USDT`)
+
+  function reconnectedAll(exchange: 'okx' | 'bybit'): Play {
+    const played = new Play(exchange)
+    played.demand(...symbols.map((symbol) => `trades:${exchange}:${symbol}`))
+    const tradeAll = (id: number) => {
+      for (const symbol of symbols) played.trade(played.instrument(symbol).exchangeSymbol, id)
+    }
+    tradeAll(1)
+    played.drop()
+    played.wait(2 * SECOND)
+    if (exchange === 'okx') tradeAll(2)
+    return played
+  }
+
+  it('REST is asked nothing where ids show that nothing is missing', () => {
+    const played = reconnectedAll('okx')
+    played.wait(MINUTE)
+    expect(played.of('ask-trades')).toEqual([])
+  })
+
+  it('REST is asked for one after another where only it can tell', () => {
+    const played = reconnectedAll('bybit')
+    const before = played.of('ask-trades').length
+    expect(before).toBeLessThanOrEqual(3)
+    played.wait(5 * SECOND)
+    expect(played.of('ask-trades')).toHaveLength(before + 5)
+    played.wait(20 * SECOND)
+    expect(new Set(played.of('ask-trades').map(({ instrument }) => instrument.id)).size).toBe(20)
+  })
+})
+
 it('an unreadable frame is noticed by the next trade', () => {
   const played = new Play('okx')
   played.demand(TRADES)
@@ -132,10 +165,31 @@ it('a feed that is started anew asks for what it has missed since its mark', () 
   const after = new Play('okx', { marks: JSON.parse(JSON.stringify(marks)) })
   after.wait(MINUTE)
   after.demand(TRADES)
+  after.wait(10 * SECOND)
   expect(after.of('ask-trades')).toMatchObject([{ hole: { afterId: '2', beforeId: null } }])
   after.trade('BTC-USDT', 4)
   answer(after, [trade(3, after.now)])
   expect(after.ids(TRADES)).toEqual([3, 4])
+})
+
+it('a feed that is started anew publishes again what was not stored', () => {
+  const before = new Play('okx')
+  before.demand(TRADES)
+  for (const id of [1, 2, 3, 4]) before.trade('BTC-USDT', id)
+  const { id: instrumentId } = before.instrument('BTC-USDT')
+  const markOf = (id: string, exchangeTime: number) => ({ id, exchangeTime, recentIds: [id] })
+  const stored = before.session.checkpoint(() => markOf('2', before.now))
+  expect(stored.trades[instrumentId]).toEqual({ ...markOf('2', before.now), recentIds: [] })
+  // Nothing is stored yet, or only what an earlier topic has heard: it goes on from where this one began.
+  expect(before.session.checkpoint(() => null).trades[instrumentId]).toMatchObject({ id: '1' })
+  expect(before.session.checkpoint(() => markOf('0', START - MINUTE)).trades[instrumentId]).toMatchObject({ id: '1' })
+  const after = new Play('okx', { marks: stored })
+  after.demand(TRADES)
+  after.wait(2 * SECOND)
+  after.trade('BTC-USDT', 5)
+  answer(after, [trade(3, after.now), trade(4, after.now)])
+  expect(after.of('store-trade').map(({ trade: { id } }) => id)).toEqual(['3', '4', '5'])
+  expect(after.session.checkpoint(() => null)).toEqual(stored)
 })
 
 it('what ended is not gone on with: one who comes later does not get what was missed meanwhile', () => {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { connectors, exchangeNames } from '../../src/exchanges/registry.ts'
-import { HOUR, MINUTE, Play, type PlayOptions, SECOND, START } from './session.ts'
+import { HOUR, MINUTE, Play, type PlayOptions, SECOND, START, topicOf } from './session.ts'
 
 const QUOTES = { binance: 'USDT', okx: 'USDT', bybit: 'USDT', coinbase: 'USD' } as const
 
@@ -49,6 +49,18 @@ describe('the sockets of a feed', () => {
       expect(sameSecond.length).toBeLessThanOrEqual(8)
     }
     expect(played.status.state).toBe('live')
+  })
+
+  it('counts the connects to all paths of an address together', () => {
+    const played = new Play('okx')
+    const all = symbols(1_000, 'USDT')
+    played.demand(...all.flatMap((symbol) => [`trades:okx:${symbol}`, `ticker:okx:${symbol}`]))
+    played.wait(20 * SECOND)
+    const times = [...played.sockets.values()].map(({ connectedAt }) => connectedAt)
+    expect(times).toHaveLength(10)
+    const { limit, windowMs } = connectors.okx.stream.limits.connects
+    for (const at of times)
+      expect(times.filter((other) => other >= at && other < at + windowMs).length).toBeLessThanOrEqual(limit)
   })
 
   it.each([
@@ -108,6 +120,7 @@ describe('the sockets of a feed', () => {
     played.frame(JSON.stringify({ result: null, id: requests[0].id }))
     expect(played.fresh('ask-trades')).toEqual([])
     played.frame(JSON.stringify({ result: null, id: requests[1].id }))
+    played.wait(6 * SECOND, () => played.trade('FLOWSUSDT', played.now))
     expect(played.fresh('ask-trades')).toMatchObject([{ hole: { afterId: '1' } }])
   })
 })
@@ -176,6 +189,25 @@ describe('failures to connect', () => {
       'geo-blocked',
       'live',
     ])
+  })
+
+  it.each([
+    ['comes with the time to return', 120_000, false],
+    ['comes from where we were let in before', null, true],
+  ])('by a 403 mean that we were too fast where it %s', (_, retryAfterMs, hasServed) => {
+    const played = play('bybit', 1, { isHelpful: false })
+    if (hasServed) played.drop(played.openNext())
+    played.wait(2 * SECOND)
+    const before = played.sockets.size
+    played.refuse(403, retryAfterMs)
+    expect(played.status).toMatchObject({
+      state: 'connecting',
+      lastError: 'spot: refused with 403: too many connections',
+    })
+    played.wait(10 * MINUTE - SECOND)
+    expect(played.sockets.size).toBe(before)
+    played.wait(2 * SECOND)
+    expect(played.sockets.size).toBe(before + 1)
   })
 
   it('of one endpoint leave the others alone', () => {
@@ -251,6 +283,39 @@ describe('a rejected stream', () => {
     expect(asked).toBeGreaterThan(10)
     expect(asked).toBeLessThan(20)
     expect(played.told('trades:okx:A0-USDT', 'gap')).toHaveLength(1)
+  })
+
+  it('is one that is never answered where others are: it costs their socket once', () => {
+    const played = play('bybit', 20, { deaf: 'publicTrade.A7USDT' })
+    played.wait(HOUR)
+    expect(played.of('close').map(({ reason }) => reason)).toEqual(['publicTrade.A7USDT is not answered'])
+    expect(played.status).toMatchObject({
+      state: 'live',
+      rejected: [{ topic: 'publicTrade.A7USDT', reason: 'the exchange does not answer' }],
+    })
+    expect(played.told('trades:bybit:A7-USDT', 'gap')).toHaveLength(1)
+  })
+
+  it('is known to be one before a topic of it is asked for, and told anew to one who came while it was tried', () => {
+    const played = play('bybit', 2, { isHelpful: false })
+    const socket = played.openNext()
+    const refuse = () => {
+      const asked = socket.sent.findLast(({ frame }) => frame.includes('"publicTrade.A0USDT"'))
+      const { req_id } = JSON.parse(asked?.frame ?? '')
+      const ret_msg = 'error:handler not found,topic:publicTrade.A0USDT'
+      played.frame(JSON.stringify({ success: false, ret_msg, req_id, op: 'subscribe' }), socket)
+    }
+    const key = 'trades:bybit:A0-USDT'
+    const rejection = () => played.session.rejection(topicOf(key), played.instrument('A0-USDT'))
+    expect(rejection()).toBeNull()
+    refuse()
+    expect(rejection()).toContain('handler not found')
+    played.wait(61 * SECOND, () => played.trade('A1USDT', played.now, socket))
+    expect(rejection()).toBeNull()
+    played.demand(key)
+    expect(played.told(key, 'gap')).toHaveLength(1)
+    refuse()
+    expect(played.told(key, 'gap')).toHaveLength(2)
   })
 
   it('is told to one who asks for it later', () => {

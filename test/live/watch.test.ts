@@ -49,6 +49,7 @@ describe('a stream that falls silent while others flow', () => {
       ['subscribe', [{ channel: 'trades-all', instId: 'B-USDT' }]],
     ])
     expect(played.status).toMatchObject({ state: 'stale', stale: ['trades-all:B-USDT'], reconnects: 0 })
+    flow(6 * SECOND)
     expect(played.of('ask-trades')).toHaveLength(1)
     played.trade('B-USDT', 2)
     flow(SECOND)
@@ -128,6 +129,18 @@ describe('a socket of which everything is silent', () => {
     for (const key of [B, 'trades:okx:A-USDT']) expect(played.told(key, 'stale')).toHaveLength(1)
   })
 
+  it('is looked into by its liveliest stream, though each of them is thin', () => {
+    const played = new Play('binance')
+    const symbols = Array.from({ length: 60 }, (_, n) => `A${n}`)
+    played.demand(...symbols.map((symbol) => `trades:binance:${symbol}-USDT`))
+    const { socket } = played
+    // Each stream once a minute: by itself none is suspected before 20 minutes.
+    played.wait(5 * MINUTE, () => played.trade(`${symbols[(played.now / SECOND) % 60]}USDT`, played.now))
+    played.newest = () => ({ ok: true, value: { what: 'trade', time: played.now - SECOND } })
+    played.wait(25 * SECOND)
+    expect(socket).toMatchObject({ state: 'closed', closeReason: 'silent' })
+  })
+
   it.each(['okx', 'binance', 'bybit'] as const)('is left alone where nothing happens: a dead day on %s', (exchange) => {
     const { played } = market(exchange)
     const channels = ['ticker', 'bbo', 'candles', 'book'].map((channel) => `${channel}:${exchange}:A-USDT`)
@@ -192,6 +205,33 @@ describe('what is silent by its nature', () => {
     expect(socket).toMatchObject({ state: 'closed', closeReason: 'silent' })
     played.wait(DAY)
     expect(played.sockets.size).toBeLessThan(40)
+  })
+
+  it('are mark prices never: the stream that dies beside others is stale, and asked for again', () => {
+    const played = new Play('binance')
+    const [funding, trades] = ['funding:binance:BTC-USDT-PERP', 'trades:binance:BTC-USDT-PERP']
+    played.demand(funding ?? '', trades ?? '')
+    const mark = () => ({ e: 'markPriceUpdate', E: played.now, s: 'BTCUSDT', p: '1', i: '1', r: '0', T: 1 })
+    const flow = (ms: number) => played.wait(ms, () => played.trade('BTCUSDT', played.now))
+    played.wait(MINUTE, () => {
+      played.frame(binance('btcusdt@markPrice@1s', mark()))
+      played.trade('BTCUSDT', played.now)
+    })
+    played.fresh('send')
+    flow(118 * SECOND)
+    expect(played.status).toMatchObject({ state: 'live', quiet: [], stale: [] })
+    flow(20 * SECOND)
+    expect(played.told(funding ?? '', 'stale')).toHaveLength(1)
+    expect(played.told(trades ?? '', 'stale')).toEqual([])
+    expect(played.status).toMatchObject({ state: 'stale', stale: ['btcusdt@markPrice@1s'] })
+    const asked = played.fresh('send').map(({ frame }) => JSON.parse(frame))
+    expect(asked.map(({ method, params }) => [method, params])).toEqual([
+      ['UNSUBSCRIBE', ['btcusdt@markPrice@1s']],
+      ['SUBSCRIBE', ['btcusdt@markPrice@1s']],
+    ])
+    played.frame(binance('btcusdt@markPrice@1s', mark()))
+    flow(SECOND)
+    expect(played.status).toMatchObject({ state: 'live', stale: [] })
   })
 
   it('are candles of a day: they are judged by when they were last heard', () => {

@@ -87,12 +87,19 @@ const instrumentOf = ({ state, query }: Call): Instrument => {
 export const price = (instrument: Instrument, ticks: number): string => decimalText(ticks, instrument.priceScale)
 export const size = (instrument: Instrument, lots: number): string => decimalText(lots, instrument.sizeScale)
 
-/** [ts, o, h, l, c, vol, volCcy, volCcyQuote, confirm]: on swaps `vol` is in contracts, `volCcy` in base units. */
+/**
+ * [ts, o, h, l, c, vol, volCcy, volCcyQuote, confirm]: `vol` counts base units on spot and contracts on swaps, `volCcy`
+ * quote units on spot and base units on swaps.
+ */
 export const spellCandle: SpellRow = (instrument, rows, at, openTime, _closeTime, isClosed) => {
   const ticks = (column: number) => decimalText(rows[at + column] ?? 0, instrument.priceScale)
   const volume = rows[at + VOLUME] ?? 0
-  const quote = wideDigits(rows[at + QUOTE_HIGH] ?? 0, rows[at + QUOTE_LOW] ?? 0)
-  return `["${openTime}","${ticks(OPEN)}","${ticks(HIGH)}","${ticks(LOW)}","${ticks(CLOSE)}","${size(instrument, volume)}","${decimalText(volume, instrument.baseScale)}","${spell(quote, instrument.priceScale + instrument.baseScale)}","${isClosed ? 1 : 0}"]`
+  const quote = spell(
+    wideDigits(rows[at + QUOTE_HIGH] ?? 0, rows[at + QUOTE_LOW] ?? 0),
+    instrument.priceScale + instrument.baseScale,
+  )
+  const volCcy = instrument.kind === 'spot' ? quote : decimalText(volume, instrument.baseScale)
+  return `["${openTime}","${ticks(OPEN)}","${ticks(HIGH)}","${ticks(LOW)}","${ticks(CLOSE)}","${size(instrument, volume)}","${volCcy}","${quote}","${isClosed ? 1 : 0}"]`
 }
 
 const candlePage = (call: Call, reach: 'recent' | 'history'): Reply => {

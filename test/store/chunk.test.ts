@@ -1,6 +1,7 @@
 import { env } from 'cloudflare:workers'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import { decimal } from '../../src/domain/decimal.ts'
 import { type Interval, shiftOpenTime, slotsIn, type Window } from '../../src/domain/interval.ts'
 import { recountCoverage, writeChunk } from '../../src/store/chunk.ts'
 import { claimLease } from '../../src/store/leases.ts'
@@ -142,6 +143,24 @@ describe('writeChunk', () => {
     expect(await rows('SELECT 1 FROM empty_slots WHERE series_id = ?1', seriesId)).toEqual([])
     await look(10)
     expect(await rows('SELECT 1 FROM empty_slots WHERE series_id = ?1', seriesId)).toHaveLength(1)
+  })
+
+  it('keeps what an equal candle does not say, without a revision', async () => {
+    const { seriesId, write } = await newSeries('1m')
+    const [candle] = candlesIn(minutes(0, 1))
+    if (candle === undefined) throw new Error('no candle')
+    const stored = () =>
+      rows('SELECT close, quote_volume, trade_count, revision FROM candles WHERE series_id = ?1', seriesId)
+    const says = (part: Partial<typeof candle>) =>
+      write({ window: minutes(0, 1), candles: [{ ...candle, quoteVolume: null, tradeCount: null, ...part }] })
+    await write({ window: minutes(0, 1), candles: [candle] })
+    await says({})
+    expect(await stored()).toEqual([{ close: '1', quote_volume: '10.5', trade_count: 3, revision: 0 }])
+    await says({ tradeCount: 4 })
+    expect(await stored()).toEqual([{ close: '1', quote_volume: '10.5', trade_count: 4, revision: 1 }])
+    // Of another candle, what was known of the old one is not true any more.
+    await says({ close: decimal('2') })
+    expect(await stored()).toEqual([{ close: '2', quote_volume: null, trade_count: null, revision: 2 }])
   })
 
   it('lets a candle replace an empty slot, as a revision', async () => {

@@ -6,7 +6,7 @@ import type { StoredTrade, TradeChunk, TradeGap } from '../../src/domain/trade-c
 import type { Lease } from '../../src/store/chunk.ts'
 import { FeedStore } from '../../src/store/feed-store.ts'
 import { claimLease } from '../../src/store/leases.ts'
-import { readTrades } from '../../src/store/trades.ts'
+import { readTrades, tradeStatements } from '../../src/store/trades.ts'
 import { MINUTE, seedSeries, T0 } from './seed.ts'
 
 let instrumentId = 50_000
@@ -117,6 +117,12 @@ describe('readTrades', () => {
 })
 
 describe('FeedStore', () => {
+  it('binds no more at once than a value may hold, however long the database was away', async () => {
+    const heard = Array.from({ length: 12_000 }, (_, n) => ({ instrumentId, from: T0 + n * 10, to: T0 + n * 10 + 5 }))
+    const gaps = heard.map(({ from, to }) => ({ from, to, reason: 'not_stored' }))
+    expect(await tradeStatements(env.DB, [chunk([], { gaps })], heard)).toHaveLength(3 + 3)
+  })
+
   it('joins what was heard without a break, and nothing else', async () => {
     const heard = (from: number, to: number) => store.writeTrades([], [{ instrumentId, from: T0 + from, to: T0 + to }])
     await heard(0, 100)

@@ -20,9 +20,11 @@ export const errorMeanings = {
   rate_limited:
     'Too much was asked for: `Retry-After` says when to come back. On a stream: too many commands, and it is closed.',
   not_in_sync: 'The order book is not known to be right just now: there is no answer, rather than an old one.',
-  no_data: 'Nothing has come of it yet, or the feed is stopped.',
-  feed_unavailable: 'The live feed does not answer, for example because it restarts.',
+  no_data: 'Nothing has come of it yet.',
+  feed_unavailable: 'The live feed is not running, or does not answer, for example because it restarts.',
   feed_full: 'The feed serves no more clients itself: connect to `/v1/stream`, as `Link` says.',
+  too_many_topics:
+    'The feed follows as many topics, or books, as it may (`FEED_TOPICS`, `FEED_BOOKS`): ask again later.',
   upgrade_required: 'A stream: open it as a WebSocket, or with `Accept: text/event-stream`.',
   stale_lease: 'The object that answered has just been replaced: ask again.',
   storage_unavailable: 'The database does not answer: ask again.',

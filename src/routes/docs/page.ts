@@ -25,7 +25,7 @@ Each frame of the server is a JSON array of messages:</p>
 <code>liquidation</code>, <code>status</code>: data. <code>prevSeq</code> is the <code>seq</code> of the message of this topic before it: where they
 do not join, something was lost on the way.</li>
 <li><code>gap</code>: something is missing here. <code>resync</code>: the book is not known to be right until the next snapshot.
-<code>stale</code>: the exchange has newer data than it streamed.</li>
+<code>stale</code>: the exchange has newer data than it streamed, or cannot be reached.</li>
 <li><code>ping</code>: answer <code>{"op":"pong","id":…}</code> with its id. <code>slow</code>: the client does not follow, so that messages
 are merged.</li>
 </ul>

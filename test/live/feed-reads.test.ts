@@ -1,0 +1,75 @@
+import { expect, it } from 'vitest'
+import { type Feed, readOrderBook, readTicker } from '../../durable-objects/feed-reads.ts'
+import { decimal } from '../../src/domain/decimal.ts'
+import { topicKey } from '../../src/domain/topic.ts'
+import { Play, SECOND } from './session.ts'
+import { binance, binanceBook } from './session-exchange.ts'
+
+/** Longer than a read looks again after. */
+const LOOKS_MS = 100
+
+function feedOf(played: Play): Feed {
+  return {
+    runtime: { session: played.session, waitingTrades: () => ({ trades: [], gaps: [], heard: null }) },
+    clients: {
+      demandOnce: (topic) => played.demand(topicKey(topic)),
+      instrument: async (symbol) => played.instrument(symbol),
+    },
+    now: () => played.now,
+  }
+}
+
+function summary(time: number): string {
+  const data = { e: '24hrTicker', E: time, s: 'BTCUSDT', c: '100', o: '90', h: '110', l: '80', v: '5', q: '500' }
+  return binance('btcusdt@ticker', data)
+}
+
+function best(bid: string): string {
+  return binance('btcusdt@bookTicker', { u: 1, s: 'BTCUSDT', b: bid, B: '1', a: '101', A: '1' })
+}
+
+async function looks(): Promise<void> {
+  await new Promise((resolve) => setTimeout(resolve, LOOKS_MS))
+}
+
+it('a ticker waits for the best prices too, and is as old as the older of the two', async () => {
+  const played = new Play('binance')
+  const read = readTicker(feedOf(played), 'binance', 'BTC-USDT')
+  await looks()
+  const first = played.now
+  played.frame(summary(first))
+  await looks()
+  played.wait(SECOND)
+  played.frame(best('99'))
+  expect(await read).toMatchObject({ ok: true, value: { bid: { price: '99' } }, receivedTime: first })
+  played.wait(SECOND)
+  played.frame(summary(played.now))
+  const again = await readTicker(feedOf(played), 'binance', 'BTC-USDT')
+  expect(again).toMatchObject({ receivedTime: first + SECOND, now: first + 2 * SECOND })
+})
+
+it('a book waits for the deeper snapshot that was asked for', async () => {
+  const played = new Play('binance')
+  const feed = feedOf(played)
+  played.demand('book:binance:BTC-USDT:5')
+  played.frame(binanceBook('BTCUSDT', { kind: 'update', from: 9, to: 10 }))
+  answer(played)
+  const read = readOrderBook(feed, 'binance', 'BTC-USDT', 200)
+  await looks()
+  played.wait(SECOND)
+  answer(played)
+  expect(await read).toMatchObject({ ok: true, value: { availableDepth: 200 } })
+})
+
+/** REST gives as many levels as it was asked for. */
+function answer(played: Play): void {
+  const { instrument, request } = played.of('ask-snapshot').at(-1) ?? {}
+  if (instrument === undefined || request === undefined) throw new Error('nothing was asked')
+  const side = (step: number) =>
+    Array.from({ length: request.depth }, (_, n) => ({
+      price: decimal(String(10_000 + (n + 1) * step)),
+      size: decimal('1'),
+    }))
+  const value = { exchangeSymbol: 'BTCUSDT', exchangeTime: null, sequence: '10', bids: side(-1), asks: side(1) }
+  played.take({ kind: 'snapshot', instrumentId: instrument.id, request, answer: { ok: true, value } })
+}

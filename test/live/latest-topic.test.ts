@@ -1,0 +1,77 @@
+import { describe, expect, it } from 'vitest'
+import { MINUTE, Play, SECOND } from './session.ts'
+import { okx } from './session-exchange.ts'
+
+const BYBIT = 'ticker:bybit:BTC-USDT-PERP'
+const WHOLE = {
+  lastPrice: '100',
+  prevPrice24h: '90',
+  highPrice24h: '110',
+  lowPrice24h: '80',
+  volume24h: '5',
+  turnover24h: '500',
+}
+
+function bybitTicker(type: 'snapshot' | 'delta', data: object): string {
+  return JSON.stringify({ topic: 'tickers.BTCUSDT', type, ts: 1_000, cs: 1, data: { symbol: 'BTCUSDT', ...data } })
+}
+
+/** What the exchange was asked since this was last looked at. */
+function operations(played: Play): string[] {
+  return played
+    .fresh('send')
+    .map(({ frame }): string => (frame === 'ping' ? frame : JSON.parse(frame).op))
+    .filter((op) => op !== 'ping')
+}
+
+describe('newest values of an exchange that sends what has changed', () => {
+  it('are asked for whole where a change may have been in a frame that could not be read, at most once a minute', () => {
+    const played = new Play('bybit')
+    played.demand(BYBIT)
+    played.frame(bybitTicker('snapshot', WHOLE))
+    played.frame(bybitTicker('delta', { lastPrice: '101' }))
+    operations(played)
+    played.frame('{"topic":"tickers.BTCUSDT","type":"del')
+    played.wait(SECOND)
+    expect(operations(played)).toEqual(['unsubscribe', 'subscribe'])
+    played.frame(bybitTicker('snapshot', { ...WHOLE, highPrice24h: '120' }))
+    expect(played.told(BYBIT).at(-1)?.data).toMatchObject({ high: '120' })
+    played.frame('{"topic":"tickers.BTCUSDT","type":"del')
+    played.wait(SECOND)
+    expect(operations(played)).toEqual([])
+    played.wait(MINUTE, () => played.frame(bybitTicker('delta', { lastPrice: '102' })))
+    played.frame('{"topic":"tickers.BTCUSDT","type":"del')
+    played.wait(SECOND)
+    expect(operations(played)).toEqual(['unsubscribe', 'subscribe'])
+  })
+})
+
+describe('newest values of an exchange that sends them whole', () => {
+  it('are left to the next event', () => {
+    const played = new Play('bybit')
+    played.demand(BYBIT)
+    played.frame(bybitTicker('snapshot', WHOLE))
+    played.frame(bybitTicker('snapshot', WHOLE))
+    operations(played)
+    played.frame('{"topic":"tickers.BTCUSDT","type":"sna')
+    played.wait(SECOND)
+    expect(operations(played)).toEqual([])
+  })
+
+  it('may come by several streams, none of which leaves anything out', () => {
+    const key = 'funding:okx:BTC-USDT-PERP'
+    const played = new Play('okx')
+    played.demand(key)
+    const instId = 'BTC-USDT-SWAP'
+    const rate = { instType: 'SWAP', instId, fundingRate: '0.0001', fundingTime: '9000', nextFundingTime: '9999' }
+    for (let n = 1; n < 4; n++) {
+      played.frame(okx('funding-rate', instId, [{ ...rate, ts: String(n) }]))
+      played.frame(okx('mark-price', instId, [{ instType: 'SWAP', instId, markPx: '42310.6', ts: String(n) }]))
+    }
+    expect(played.told(key).at(-1)?.data).toMatchObject({ rate: '0.0001', markPrice: '42310.6' })
+    operations(played)
+    played.frame('{"arg":{"channel":"funding-rate"')
+    played.wait(SECOND)
+    expect(operations(played)).toEqual([])
+  })
+})
