@@ -130,7 +130,7 @@ export class ClientQueue {
     if (this.#conflation !== null) this.#takeMerged(this.#conflation)
     const { buffer } = this.#socket
     if (this.#pending.length > 0 || (buffer === undefined && this.#watch.isPingDue(now, 0))) this.#send()
-    else if (buffer !== undefined && now - this.#sentAt >= KEEP_ALIVE_MS) {
+    else if (buffer !== undefined && now - this.#sentAt >= KEEP_ALIVE_MS * this.#context.timeScale) {
       buffer.keepAlive()
       this.#sentAt = now
     }
@@ -138,7 +138,8 @@ export class ClientQueue {
 
   /** When {@link flush} has something to do, should nothing happen before. */
   get wakeAt(): number {
-    const quietAt = this.#socket.buffer === undefined ? this.#watch.pingAt : this.#sentAt + KEEP_ALIVE_MS
+    const quietAt =
+      this.#socket.buffer === undefined ? this.#watch.pingAt : this.#sentAt + KEEP_ALIVE_MS * this.#context.timeScale
     return this.#conflation?.isMerging === true ? Math.min(quietAt, this.#takeAt) : quietAt
   }
 

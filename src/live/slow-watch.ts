@@ -1,7 +1,7 @@
 const KILOBYTE = 1_024
 const MEGABYTE = 1_024 * KILOBYTE
 
-/** When the server asks a client how far it has read. */
+/** When the server asks a client how far it has read. All times here are real ones: clients are, on whatever clock. */
 const PING_BYTES = 256 * KILOBYTE
 const PING_MS = 5_000
 /**
@@ -9,8 +9,6 @@ const PING_MS = 5_000
  * only when a ping has been open for so long, in real time.
  */
 const MIN_REAL_LOST_MS = 2_000
-/** On a fast clock the times of pings are no shorter than they can be measured: these are real ones. */
-const MIN_REAL_PING_MS = 100
 
 /** From when a client is slow, and from when it is given up. */
 interface SlowLimits {
@@ -78,8 +76,8 @@ export class SlowWatch {
   constructor(now: number, isInternal: boolean, timeScale: number) {
     this.#pingedAt = now
     this.#limits = isInternal ? INTERNAL_LIMITS : CLIENT_LIMITS
-    this.#pingMs = Math.max(PING_MS, MIN_REAL_PING_MS * timeScale)
-    this.#stretch = this.#pingMs / PING_MS
+    this.#pingMs = PING_MS * timeScale
+    this.#stretch = timeScale
     this.#minLostMs = MIN_REAL_LOST_MS * timeScale
   }
 
