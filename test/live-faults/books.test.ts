@@ -24,7 +24,8 @@ describe.concurrent.each(EXCHANGES)('the books of %s', (exchange) => {
     for (const arg of args) {
       const log = client.topic(arg)
       expect(log.notices()).toEqual([])
-      expect(await expectBooks(each, log, 0, DEEPEST)).toBeGreaterThan(3)
+      // The best levels may rest for some seconds.
+      expect(await expectBooks(each, log, 0, DEEPEST)).toBeGreaterThan(1)
       expect(log.messages[0]?.data).toMatchObject({ availableDepth: availableOf(each, arg.depth) })
     }
   })
