@@ -25,7 +25,7 @@ const [SLICES, WARM_UP_SLICES] = [12, 6]
 const FIRST_PER_SECOND = 5_000
 const TRADE_SHARE = FULL_MIX.trades / (FULL_MIX.depth + FULL_MIX.trades + FULL_MIX.bbo)
 const VIEW_DEPTH = 20
-const DEEP = 200
+const DEEP = 20
 
 const received = z.object({ takenAt: z.number() })
 const side = z.array(z.tuple([z.string(), z.string()]))
