@@ -7,6 +7,7 @@ import type { LiveTrades } from '../src/domain/trade-chunk.ts'
 import { connectorFor } from '../src/exchanges/registry.ts'
 import { ClientHub } from '../src/live/client-hub.ts'
 import { FeedSession } from '../src/live/feed-session.ts'
+import { RELAY_ROLE, ROLE_HEADER } from '../src/live/relay-role.ts'
 import type { FeedAnswer, FeedStatus, LiveOrderBook, LiveTicker } from '../src/live/status.ts'
 import { FeedStore } from '../src/store/feed-store.ts'
 import { claimLease } from '../src/store/leases.ts'
@@ -96,7 +97,7 @@ export class ExchangeFeed extends DurableObject<Env> {
     const exchange = new URL(request.url).pathname.split('/').at(-1) ?? ''
     const { runtime, clients } = await this.#run(exchange)
     if (!this.#mayRun) return Response.json(notRunning(exchange), { status: 503 })
-    const isInternal = request.headers.get('x-zvt-role') === 'relay'
+    const isInternal = request.headers.get(ROLE_HEADER) === RELAY_ROLE
     const isFull = runtime.hub.outsiders >= this.#app.config.feedClients
     if (!isInternal && isFull) return Response.json(FULL, { status: 503 })
     return clients.sockets.open(request, isInternal)

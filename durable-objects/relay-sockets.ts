@@ -1,4 +1,5 @@
 import type { FeedStub } from '../src/deps.ts'
+import { RELAY_ROLE, ROLE_HEADER } from '../src/live/relay-role.ts'
 
 const SWITCHING_PROTOCOLS = 101
 
@@ -22,7 +23,7 @@ export class RelaySockets {
 
   async connect(exchange: string): Promise<void> {
     try {
-      const headers = { Upgrade: 'websocket', 'x-zvt-role': 'relay' }
+      const headers = { Upgrade: 'websocket', [ROLE_HEADER]: RELAY_ROLE }
       const response = await this.#feed(exchange).fetch(`https://feed/v1/stream/${exchange}`, { headers })
       if (response.status === SWITCHING_PROTOCOLS && response.webSocket !== null) {
         this.#listen(exchange, response.webSocket)

@@ -1,40 +1,31 @@
 import type { BboEvent, FundingEvent, FundingValues, TickerEvent, TickerValues } from '../domain/event.ts'
-import type { Level } from '../domain/order-book.ts'
+import { type BboValues, wholeBbo, wholeFunding, wholeTicker } from '../domain/whole-values.ts'
 
-interface Bbo {
-  readonly bid: Level | null
-  readonly ask: Level | null
-}
-
-const noTicker: TickerValues = { last: null, open: null, high: null, low: null, volume: null, quoteVolume: null }
-const noFunding: FundingValues = { rate: null, nextFundingTime: null, markPrice: null, indexPrice: null }
-const noBbo: Bbo = { bid: null, ask: null }
-
-/**
- * What an exchange sends in parts, made whole: some tickers only say what has changed, and a funding rate and its mark
- * price come apart. By instrument; what no frame has said yet is `null`.
- */
+/** What the frames of one run have said so far of each instrument, whole. */
 export class WholeValues {
   readonly #tickers = new Map<string, TickerValues>()
-  readonly #bbos = new Map<string, Bbo>()
+  readonly #bbos = new Map<string, BboValues>()
   readonly #fundings = new Map<string, FundingValues>()
 
-  ticker({ exchangeSymbol, values }: TickerEvent): TickerValues {
-    return merge(this.#tickers, exchangeSymbol, noTicker, values)
+  ticker(event: TickerEvent): TickerValues {
+    return update(this.#tickers, event, wholeTicker)
   }
 
-  funding({ exchangeSymbol, values }: FundingEvent): FundingValues {
-    return merge(this.#fundings, exchangeSymbol, noFunding, values)
+  funding(event: FundingEvent): FundingValues {
+    return update(this.#fundings, event, wholeFunding)
   }
 
-  bbo({ exchangeSymbol, bid, ask }: BboEvent): Bbo {
-    const said = { ...(bid === undefined ? {} : { bid }), ...(ask === undefined ? {} : { ask }) }
-    return merge(this.#bbos, exchangeSymbol, noBbo, said)
+  bbo(event: BboEvent): BboValues {
+    return update(this.#bbos, event, wholeBbo)
   }
 }
 
-function merge<T extends object>(known: Map<string, T>, exchangeSymbol: string, nothing: T, said: Partial<T>): T {
-  const whole = { ...(known.get(exchangeSymbol) ?? nothing), ...said }
-  known.set(exchangeSymbol, whole)
-  return whole
+function update<T, E extends { readonly exchangeSymbol: string }>(
+  known: Map<string, T>,
+  event: E,
+  whole: (known: T | null, event: E) => T,
+): T {
+  const values = whole(known.get(event.exchangeSymbol) ?? null, event)
+  known.set(event.exchangeSymbol, values)
+  return values
 }

@@ -1,6 +1,7 @@
 import type { MarketChannel } from '../domain/event.ts'
 import type { Instrument } from '../domain/instrument.ts'
 import { decodeBinanceFrame } from './binance-frames.ts'
+import { requestsOf } from './request.ts'
 import type { StreamApi, StreamName, StreamRequest, StreamTopic } from './stream.ts'
 
 /**
@@ -88,11 +89,5 @@ const streams: Readonly<
 
 /** `{"method":"SUBSCRIBE","params":["btcusdt@aggTrade"],"id":1}` */
 function requests(method: string, names: readonly string[], requestId: number): readonly StreamRequest[] {
-  const all: StreamRequest[] = []
-  for (let start = 0; start < names.length; start += limits.topicsPerRequest) {
-    const params = names.slice(start, start + limits.topicsPerRequest)
-    const id = requestId + all.length
-    all.push({ requestId: id, frame: JSON.stringify({ method, params, id }), names: params })
-  }
-  return all
+  return requestsOf(names, limits.topicsPerRequest, requestId, (id, params) => ({ method, params, id }))
 }

@@ -1,5 +1,6 @@
 import type { InstrumentKind } from '../domain/instrument.ts'
 import { bybitIntervals, decodeBybitFrame } from './bybit-frames.ts'
+import { requestsOf } from './request.ts'
 import type { StreamApi, StreamEndpoint, StreamLimits, StreamName, StreamRequest, StreamTopic } from './stream.ts'
 
 /**
@@ -80,11 +81,5 @@ function requests(
   names: readonly string[],
   firstId: number,
 ): readonly StreamRequest[] {
-  const found: StreamRequest[] = []
-  for (let start = 0; start < names.length; start += limits.topicsPerRequest) {
-    const args = names.slice(start, start + limits.topicsPerRequest)
-    const requestId = firstId + found.length
-    found.push({ requestId, frame: JSON.stringify({ req_id: String(requestId), op, args }), names: args })
-  }
-  return found
+  return requestsOf(names, limits.topicsPerRequest, firstId, (id, args) => ({ req_id: String(id), op, args }))
 }

@@ -1,6 +1,7 @@
 import type { MarketChannel } from '../domain/event.ts'
 import type { Interval } from '../domain/interval.ts'
 import { decodeOkxFrame, okxIntervals } from './okx-frames.ts'
+import { requestsOf } from './request.ts'
 import type { StreamApi, StreamEndpoint, StreamLimits, StreamName, StreamRequest, StreamTopic } from './stream.ts'
 
 /**
@@ -102,14 +103,11 @@ function requests(
   names: readonly string[],
   firstId: number,
 ): readonly StreamRequest[] {
-  const found: StreamRequest[] = []
-  for (let start = 0; start < names.length; start += limits.topicsPerRequest) {
-    const chunk = names.slice(start, start + limits.topicsPerRequest)
-    const requestId = firstId + found.length
-    const frame = JSON.stringify({ id: String(requestId), op, args: chunk.map(argOf) })
-    found.push({ requestId, frame, names: chunk })
-  }
-  return found
+  return requestsOf(names, limits.topicsPerRequest, firstId, (id, some) => ({
+    id: String(id),
+    op,
+    args: some.map(argOf),
+  }))
 }
 
 function argOf(name: string): { readonly channel: string; readonly instId?: string; readonly instType?: string } {

@@ -1,5 +1,6 @@
 import { AppError } from '../domain/errors.ts'
 import type { Interval } from '../domain/interval.ts'
+import type { StreamRequest } from './stream.ts'
 
 export type Query = Readonly<Record<string, string | number | undefined>>
 
@@ -24,4 +25,23 @@ export function nativeInterval(
   const spelling = intervals[interval]
   if (spelling === undefined) throw new AppError('unknown_interval', `${exchange} does not serve ${interval} candles`)
   return spelling
+}
+
+/**
+ * Messages about streams, each of at most `most` names.
+ * @param render a message as the exchange wants it; `requestId` counts up from `firstId`
+ */
+export function requestsOf(
+  names: readonly string[],
+  most: number,
+  firstId: number,
+  render: (requestId: number, names: readonly string[]) => object,
+): readonly StreamRequest[] {
+  const requests: StreamRequest[] = []
+  for (let start = 0; start < names.length; start += most) {
+    const some = names.slice(start, start + most)
+    const requestId = firstId + requests.length
+    requests.push({ requestId, frame: JSON.stringify(render(requestId, some)), names: some })
+  }
+  return requests
 }

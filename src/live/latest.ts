@@ -1,17 +1,11 @@
 import type { BboEvent, FundingEvent, FundingValues, TickerEvent, TickerValues } from '../domain/event.ts'
-import type { Level } from '../domain/order-book.ts'
+import { type BboValues, wholeBbo, wholeFunding, wholeTicker } from '../domain/whole-values.ts'
 
 /**
  * An event older than the newest is left out, as a duplicated frame or a slower socket brings it, but only for so long
  * after the newest: were that one wrong about its time or its counter, nothing would be believed any more.
  */
 const LATE_MS = 10_000
-
-export interface BboValues {
-  /** `null`: that side is empty, or was never sent. */
-  readonly bid: Level | null
-  readonly ask: Level | null
-}
 
 /** Values as they stand, whole: what the exchange never sent is `null`. */
 export interface LatestValues<T> {
@@ -25,10 +19,6 @@ export interface LatestValues<T> {
 interface Counted<T> extends LatestValues<T> {
   readonly sequence: number | null
 }
-
-const NO_TICKER: TickerValues = { last: null, open: null, high: null, low: null, volume: null, quoteVolume: null }
-const NO_FUNDING: FundingValues = { rate: null, nextFundingTime: null, markPrice: null, indexPrice: null }
-const NO_BBO: BboValues = { bid: null, ask: null }
 
 /** The newest values of one instrument, put together from events that may only say what has changed. */
 export class Latest {
@@ -62,21 +52,14 @@ export class Latest {
     if (event.channel !== 'funding' && isOlder(stamp, this.#of(event))) return false
     switch (event.channel) {
       case 'ticker':
-        this.#ticker = { values: { ...(this.#ticker?.values ?? NO_TICKER), ...event.values }, ...stamp }
+        this.#ticker = { values: wholeTicker(this.#ticker?.values ?? null, event), ...stamp }
         break
       case 'funding':
-        this.#funding = { values: { ...(this.#funding?.values ?? NO_FUNDING), ...event.values }, ...stamp }
+        this.#funding = { values: wholeFunding(this.#funding?.values ?? null, event), ...stamp }
         break
-      case 'bbo': {
-        const { bid, ask } = this.#bbo?.values ?? NO_BBO
-        // Absent leaves a side as it is, `null` empties it.
-        const values = {
-          bid: event.bid === undefined ? bid : event.bid,
-          ask: event.ask === undefined ? ask : event.ask,
-        }
-        this.#bbo = { values, ...stamp }
+      case 'bbo':
+        this.#bbo = { values: wholeBbo(this.#bbo?.values ?? null, event), ...stamp }
         break
-      }
     }
     return true
   }

@@ -1,14 +1,12 @@
 import { createRoute, z } from '@hono/zod-openapi'
 import type { Refusal } from '../domain/answer.ts'
 import { AppError, errorCodes } from '../domain/errors.ts'
+import { ROLE_HEADER } from '../live/relay-role.ts'
 import { type AppContext, createRouter } from './context.ts'
 import { reachFeed, refusalError } from './live.ts'
 import { exchangeParam } from './params.ts'
 import { regionOfContinent, relayIndex } from './relays.ts'
 import { problemResponses } from './responses.ts'
-
-/** Frees a connection of the limits of clients. Only our own objects set it, and never by this way. */
-const ROLE_HEADER = 'x-zvt-role'
 
 const query = z.strictObject({
   topic: z
