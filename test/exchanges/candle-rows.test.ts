@@ -116,10 +116,13 @@ describe.each(cases)('a row of $exchange ($kind)', ({ exchange, kind, row, schem
   })
 })
 
-/** Numbers that a double may round reach a reader as their text. */
+/** Numbers that a double may round reach a reader as their text; JSON knows no negative zero. */
 function asReceived(row: unknown): unknown {
   if (!Array.isArray(row)) return row
-  return row.map((value) => (typeof value === 'number' && !Number.isSafeInteger(value) ? JSON.stringify(value) : value))
+  return row.map((value) => {
+    if (typeof value !== 'number') return value
+    return Number.isSafeInteger(value) ? value + 0 : JSON.stringify(value)
+  })
 }
 
 describe('pages', () => {
