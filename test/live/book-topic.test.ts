@@ -1,79 +1,18 @@
 import { describe, expect, it } from 'vitest'
-import { decimal } from '../../src/domain/decimal.ts'
-import { BookTopic } from '../../src/live/book-topic.ts'
+import {
+  BINANCE,
+  binanceLive,
+  bookOf,
+  depths,
+  fullSnapshot,
+  newestQuestion,
+  read,
+  snapshot,
+  types,
+  update,
+} from './book-play.ts'
 import { HOUR, MINUTE, Play, SECOND, topicOf } from './session.ts'
-import { binanceBook, bybitBook, coinbaseBook, okxBook, type PlayedBook } from './session-exchange.ts'
-
-const BINANCE = 'book:binance:BTC-USDT:5'
-const OKX = 'book:okx:BTC-USDT:5'
-const SNAPSHOT = { kind: 'snapshot', from: -1, to: 10, bids: [['9', '1']], asks: [['11', '1']] } as const
-
-function types(played: Play, key: string): string[] {
-  played.take({ kind: 'flush' })
-  return played.told(key).map(({ type, data }) => (type === 'book' ? String(data['kind']) : type))
-}
-
-function bookOf(played: Play, key: string): BookTopic {
-  const topic = played.session.topic(topicOf(key))
-  if (!(topic instanceof BookTopic)) throw new Error(`no book: ${key}`)
-  return topic
-}
-
-function read(played: Play, key: string) {
-  return bookOf(played, key).read(5)
-}
-
-function newestQuestion(played: Play) {
-  const question = played.of('ask-snapshot').at(-1)
-  if (question === undefined) throw new Error('nothing was asked')
-  return question
-}
-
-/** REST's answer to a question, or else to the newest. */
-function snapshot(
-  played: Play,
-  sequence: number,
-  [bid, ask]: readonly [string, string] = ['9', '11'],
-  { instrument, request } = newestQuestion(played),
-): void {
-  const [bids, asks] = [[level(bid)], [level(ask)]]
-  const value = { exchangeSymbol: 'BTCUSDT', exchangeTime: null, sequence: String(sequence), bids, asks }
-  played.take({ kind: 'snapshot', instrumentId: instrument.id, request, answer: { ok: true, value } })
-}
-
-/** REST's answer to the newest question, with as many levels as were asked for, or may be, one apart. */
-function fullSnapshot(played: Play, sequence: number, most = Number.POSITIVE_INFINITY): void {
-  const { instrument, request } = newestQuestion(played)
-  const length = Math.min(request.depth, most)
-  const side = (step: number) => Array.from({ length }, (_, n) => level(String(10_000 + (n + 1) * step)))
-  const [bids, asks] = [side(-1), side(1)]
-  const value = { exchangeSymbol: 'BTCUSDT', exchangeTime: null, sequence: String(sequence), bids, asks }
-  played.take({ kind: 'snapshot', instrumentId: instrument.id, request, answer: { ok: true, value } })
-}
-
-function level(price: string) {
-  return { price: decimal(price), size: decimal('1') }
-}
-
-/** The depths of the snapshots that were asked for. */
-function depths(played: Play): number[] {
-  return played.of('ask-snapshot').map(({ request }) => request.depth)
-}
-
-function update(played: Play, from: number, to = from + 1, changes: Pick<PlayedBook, 'bids' | 'asks'> = {}): void {
-  const bids = [['8', String(to)]] as const
-  played.frame(binanceBook('BTCUSDT', { kind: 'update', from, to, bids, ...changes }))
-}
-
-/** A Binance book that is live at 10. */
-function binanceLive(): Play {
-  const played = new Play('binance')
-  played.demand(BINANCE)
-  update(played, 9)
-  snapshot(played, 10)
-  expect(types(played, BINANCE)).toEqual(['snapshot'])
-  return played
-}
+import { binanceBook } from './session-exchange.ts'
 
 describe('a book whose snapshot comes from REST', () => {
   it('asks for it with the first update, and is then told whole', () => {
@@ -351,76 +290,5 @@ describe('a book whose snapshot comes from REST', () => {
     update(played, 10, 11, { bids })
     played.wait(SECOND)
     expect(depths(played)).toEqual([100, 1_000])
-  })
-})
-
-describe('a book whose snapshot is streamed', () => {
-  it('is asked for anew where an update is missing, ever less often', () => {
-    const played = new Play('okx')
-    played.demand(OKX)
-    played.frame(okxBook('BTC-USDT', SNAPSHOT))
-    types(played, OKX)
-    played.fresh('send')
-    played.frame(okxBook('BTC-USDT', { kind: 'update', from: 11, to: 12 }))
-    played.wait(SECOND)
-    const asked = played.fresh('send').map(({ frame }) => JSON.parse(frame))
-    expect(asked.map(({ op }) => op)).toEqual(['unsubscribe', 'subscribe'])
-    played.frame(okxBook('BTC-USDT', SNAPSHOT))
-    expect(types(played, OKX)).toEqual(['snapshot', 'resync', 'snapshot'])
-    played.wait(HOUR, () => played.frame(okxBook('BTC-USDT', { kind: 'update', from: 11, to: 12 })))
-    const subscribes = played.fresh('send').filter(({ frame }) => frame.includes('"subscribe"'))
-    // OKX takes 480 an hour, of subscribing and unsubscribing together.
-    expect(subscribes.length).toBeGreaterThan(30)
-    expect(subscribes.length).toBeLessThan(240)
-  })
-
-  it('is asked for again where it does not come', () => {
-    const played = new Play('bybit')
-    played.demand('book:bybit:BTC-USDT:5')
-    played.wait(20 * SECOND, () => played.frame(bybitBook('BTCUSDT', { kind: 'update', from: 1, to: 2 })))
-    const asked = played.of('send').map(({ frame }) => JSON.parse(frame).op)
-    expect(asked.filter((op) => op !== 'ping')).toEqual(['subscribe', 'unsubscribe', 'subscribe'])
-  })
-
-  it('follows a counter that falls, and a service that starts anew', () => {
-    const okx = new Play('okx')
-    okx.demand(OKX)
-    okx.frame(okxBook('BTC-USDT', SNAPSHOT))
-    okx.frame(okxBook('BTC-USDT', { kind: 'update', from: 10, to: 3, bids: [['8', '1']] }))
-    okx.frame(okxBook('BTC-USDT', { kind: 'update', from: 3, to: 3 }))
-    okx.frame(okxBook('BTC-USDT', { kind: 'update', from: 3, to: 4, bids: [['7', '1']] }))
-    expect(read(okx, OKX)).toMatchObject({ sequence: 4, bids: [{ price: '9' }, { price: '8' }, { price: '7' }] })
-    const bybit = new Play('bybit')
-    bybit.demand('book:bybit:BTC-USDT:5')
-    bybit.frame(bybitBook('BTCUSDT', { ...SNAPSHOT, to: 900 }))
-    bybit.frame(bybitBook('BTCUSDT', { ...SNAPSHOT, to: 1 }))
-    bybit.frame(bybitBook('BTCUSDT', { kind: 'update', from: 1, to: 2, bids: [['8', '1']] }))
-    expect(read(bybit, 'book:bybit:BTC-USDT:5')).toMatchObject({ sequence: 2 })
-    expect([okx.status.resyncs, bybit.status.resyncs]).toEqual([0, 0])
-  })
-
-  it('of Coinbase starts anew after a frame that could not be read', () => {
-    const key = 'book:coinbase:BTC-USD:5'
-    const played = new Play('coinbase')
-    played.demand(key)
-    played.frame(coinbaseBook('BTC-USD', SNAPSHOT))
-    expect(types(played, key)).toEqual(['snapshot'])
-    played.fresh('send')
-    played.frame('{"type":"l2update","product_id":"BTC-USD","chan')
-    played.wait(SECOND)
-    expect(read(played, key)).toEqual({ reason: 'a frame could not be read' })
-    expect(played.fresh('send').map(({ frame }) => JSON.parse(frame).type)).toEqual(['unsubscribe', 'subscribe'])
-    played.frame(coinbaseBook('BTC-USD', SNAPSHOT))
-    expect(types(played, key)).toEqual(['snapshot', 'resync', 'snapshot'])
-  })
-
-  it('is told at the next flush after its snapshot has come, though a flush came before', () => {
-    const played = new Play('okx')
-    played.demand(OKX)
-    played.take({ kind: 'flush' })
-    played.fresh('changed')
-    played.frame(okxBook('BTC-USDT', SNAPSHOT))
-    expect(played.fresh('changed')).toHaveLength(1)
-    expect(types(played, OKX)).toEqual(['snapshot'])
   })
 })
