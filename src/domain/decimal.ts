@@ -35,21 +35,23 @@ const [POINT, DIGIT_ZERO, DIGIT_NINE] = [46, 48, 57]
  * exchanges send is of that kind and only has zeros to be cut off; the way through BigInt costs eight times as much.
  */
 function trimPlain(text: string): string | undefined {
-  const length = text.length
-  let point = -1
-  for (let i = 0; i < length; i++) {
+  const { length } = text
+  let point = 0
+  while (point < length && isDigit(text.charCodeAt(point))) point++
+  if (point === 0 || (point > 1 && text.charCodeAt(0) === DIGIT_ZERO)) return undefined
+  if (point === length) return text
+  if (text.charCodeAt(point) !== POINT) return undefined
+  let end = point
+  for (let i = point + 1; i < length; i++) {
     const code = text.charCodeAt(i)
-    if (code >= DIGIT_ZERO && code <= DIGIT_NINE) continue
-    if (code !== POINT || point >= 0) return undefined
-    point = i
+    if (!isDigit(code)) return undefined
+    if (code !== DIGIT_ZERO) end = i + 1
   }
-  const wholeLength = point < 0 ? length : point
-  if (wholeLength === 0 || (wholeLength > 1 && text.charCodeAt(0) === DIGIT_ZERO)) return undefined
-  if (point < 0) return text
-  let end = length
-  while (text.charCodeAt(end - 1) === DIGIT_ZERO) end--
-  if (end - 1 === point) end--
   return end === length ? text : text.slice(0, end)
+}
+
+function isDigit(code: number): boolean {
+  return code >= DIGIT_ZERO && code <= DIGIT_NINE
 }
 
 /** As {@link parseDecimal}, for text known to be one: throws `RangeError` otherwise. */
@@ -108,6 +110,41 @@ export function multiplyDecimals(a: Decimal, b: Decimal): Decimal {
   if (b === '1') return a
   return render(unscaled(a) * unscaled(b), scaleOf(a) + scaleOf(b))
 }
+
+/**
+ * The exact `value × 10^places`, by moving the point in the text: sizes of contracts, nearly all worth a power of ten,
+ * become base units by it, for each level of each book.
+ * @param places an integer; negative ones divide
+ */
+export function shiftDecimal(value: Decimal, places: number): Decimal {
+  if (places === 0 || value === ZERO) return value
+  if (Math.abs(places) > ZEROS.length || isNegative(value)) return render(unscaled(value), scaleOf(value) - places)
+  const point = value.indexOf('.')
+  return (places < 0 ? shiftDown(value, point, -places) : shiftUp(value, point, places)) as Decimal
+}
+
+const ZEROS = '0'.repeat(MAX_EXPONENT)
+
+function shiftDown(value: string, point: number, places: number): string {
+  const wholeLength = point < 0 ? value.length : point
+  const at = wholeLength - places
+  const moved =
+    at > 0
+      ? `${value.slice(0, at)}.${value.slice(at, wholeLength)}`
+      : `0.${ZEROS.slice(0, -at)}${value.slice(0, wholeLength)}`
+  // Only the zeros of an integer can come to stand last.
+  return point < 0 ? (trimPlain(moved) ?? moved) : moved + value.slice(point + 1)
+}
+
+function shiftUp(value: string, point: number, places: number): string {
+  if (point < 0) return value + ZEROS.slice(0, places)
+  const end = point + 1 + places
+  const whole = value.slice(0, point) + value.slice(point + 1, end)
+  const moved = end < value.length ? `${whole}.${value.slice(end)}` : whole + ZEROS.slice(0, end - value.length)
+  return value.charCodeAt(0) === DIGIT_ZERO ? moved.replace(LEADING_ZEROS, '') : moved
+}
+
+const LEADING_ZEROS = /^0+(?=\d)/
 
 /** The exact sum; `0` for no values. */
 export function sumDecimals(values: Iterable<Decimal>): Decimal {

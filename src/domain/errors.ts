@@ -15,6 +15,8 @@ export const errorCodes = [
   'method_not_allowed',
   'incomplete_window',
   'stale_revision',
+  'idempotency_conflict',
+  'idempotency_in_flight',
   'malformed_response',
   'exchange_unavailable',
   'geo_blocked',

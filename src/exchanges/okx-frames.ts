@@ -51,39 +51,12 @@ function readFrame(value: unknown): StreamFrame {
   if (message['event'] !== undefined) return readOkxEvent(message)
   const arg = needRecord(message['arg'], 'arg')
   const channel = needText(arg['channel'], 'arg.channel')
-  switch (channel) {
-    case 'books':
-    case 'books5':
-    case 'books50-l2-tbt':
-    case 'books-l2-tbt':
-      return readRecords(message, (record, events) => events.push(readBook(record, arg, message['action'])))
-    case 'bbo-tbt':
-      return readRecords(message, (record, events) => events.push(readBbo(record, arg)))
-    case 'trades-all':
-    case 'trades':
-      return readRecords(message, (record, events) => events.push(readTrade(record)))
-    case 'tickers':
-      return readRecords(message, (record, events) => events.push(readTicker(record), readTickerBbo(record)))
-    case 'mark-price':
-      return readRecords(message, (record, events) => events.push(readMarkPrice(record)))
-    case 'index-tickers':
-      return readRecords(message, readIndexPrice)
-    case 'funding-rate':
-      return readRecords(message, (record, events) => events.push(readFundingRate(record)))
-    case 'open-interest':
-      return readRecords(message, (record, events) => events.push(readOpenInterest(record)))
-    case 'liquidation-orders':
-      return readRecords(message, readLiquidations)
-    default:
-      return channel.startsWith('candle') ? readCandles(message, arg, channel) : ignored(shorten(channel))
-  }
-}
-
-function readRecords(message: Cells, read: (record: Cells, events: MarketEvent[]) => void): StreamFrame {
+  const read = readers.get(channel)
+  if (read === undefined) return channel.startsWith('candle') ? readCandles(message, arg, channel) : ignored(shorten(channel))
   const records = needList(message['data'], 'data')
   const events: MarketEvent[] = []
-  for (const record of records) read(needRecord(record, 'data'), events)
-  return data(streamName(needRecord(message['arg'], 'arg')), events)
+  for (let i = 0; i < records.length; i++) read(needRecord(records[i], 'data'), arg, events, message['action'])
+  return data(streamName(arg), events)
 }
 
 /**

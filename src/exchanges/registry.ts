@@ -24,6 +24,14 @@ export function connectorFor(exchange: string): ExchangeConnector | undefined {
   return isExchangeName(exchange) ? connectors[exchange] : undefined
 }
 
+/** Where no exchange says otherwise, a candle is final so long after its slot ends, ms. */
+const SETTLE_MS = 5_000
+
+/** How long after a slot's end its candle may still change, ms: of an exchange of ours, or one that a user brings. */
+export function settleMsOf(exchange: string): number {
+  return connectorFor(exchange)?.rest.settleMs ?? SETTLE_MS
+}
+
 /** How each exchange's bodies read, for whoever holds a body that no call of ours asked for. */
 export const decoders: Readonly<Record<ExchangeName, RestDecoders>> = {
   binance: binanceDecoders,

@@ -1,4 +1,4 @@
-import { type Decimal, isNegative, multiplyDecimals, parseDecimal } from '../domain/decimal.ts'
+import { type Decimal, decimal, multiplyDecimals, shiftDecimal } from '../domain/decimal.ts'
 import type { BboEvent, MarketEvent } from '../domain/event.ts'
 import type { Instrument } from '../domain/instrument.ts'
 import type { BookLevel, BookSnapshot, Level } from '../domain/order-book.ts'
@@ -40,17 +40,17 @@ export function resolveBookSnapshot(book: BookSnapshot, instrument: Instrument):
  * @param instrument the one that the event names
  */
 export function resolveEvent(event: MarketEvent, { contractSize, inverse }: Instrument): MarketEvent {
-  if (contractSize === null || inverse) return event
+  if (contractSize === null || contractSize === '1' || inverse) return event
   switch (event.channel) {
     case 'trades':
     case 'liquidations':
-      return { ...event, size: toBase(event.size, unscale(contractSize)) }
+      return { ...event, size: toBase(event.size, contractOf(contractSize)) }
     case 'book': {
-      const contract = unscale(contractSize)
+      const contract = contractOf(contractSize)
       return { ...event, bids: levelsToBase(event.bids, contract), asks: levelsToBase(event.asks, contract) }
     }
     case 'bbo':
-      return { ...event, ...sidesToBase(event, unscale(contractSize)) }
+      return bboToBase(event, contractOf(contractSize))
     case 'candles':
     case 'ticker':
     case 'funding':
@@ -66,7 +66,7 @@ export function staysInContracts(instrument: Instrument): boolean {
 
 function scaleSize<T extends Trade | BookLevel>(record: T, { contractSize, inverse }: Instrument): T {
   if (contractSize === null || inverse) return record
-  return { ...record, size: multiplyDecimals(record.size, contractSize) }
+  return { ...record, size: toBase(record.size, contractOf(contractSize)) }
 }
 
 function scaleLevel(level: Level, instrument: Instrument): Level {
@@ -78,11 +78,11 @@ function levelsToBase(levels: readonly BookLevel[], contract: Contract): readonl
 }
 
 /** A side that is absent stays absent: it is unchanged. */
-function sidesToBase({ bid, ask }: BboEvent, contract: Contract): Pick<BboEvent, 'bid' | 'ask'> {
-  return {
-    ...(bid === undefined ? {} : { bid: bestToBase(bid, contract) }),
-    ...(ask === undefined ? {} : { ask: bestToBase(ask, contract) }),
-  }
+function bboToBase(event: BboEvent, contract: Contract): BboEvent {
+  const { bid, ask } = event
+  if (bid === undefined) return ask === undefined ? event : { ...event, ask: bestToBase(ask, contract) }
+  if (ask === undefined) return { ...event, bid: bestToBase(bid, contract) }
+  return { ...event, bid: bestToBase(bid, contract), ask: bestToBase(ask, contract) }
 }
 
 function bestToBase(level: Level | null, contract: Contract): Level | null {
@@ -90,57 +90,40 @@ function bestToBase(level: Level | null, contract: Contract): Level | null {
   return { price: level.price, size: toBase(level.size, contract) }
 }
 
-/** The size of a contract as an integer and the number of its decimal places. */
+/** The size of a contract as `mantissa × 10^exponent`, the mantissa an integer without zeros at its end. */
 interface Contract {
   readonly size: Decimal
-  readonly digits: number
-  readonly scale: number
-  /** Where it is a power of ten, as nearly all are, by how many places it moves the point to the right. */
-  readonly shift: number | null
+  readonly mantissa: number
+  readonly exponent: number
 }
 
-function unscale(size: Decimal): Contract {
+/** By their texts: a dozen sizes make do for the thousands of instruments of an exchange. */
+const contracts = new Map<Decimal, Contract>()
+
+function contractOf(size: Decimal): Contract {
+  const known = contracts.get(size)
+  if (known !== undefined) return known
   const { digits, scale } = readDigits(size)
-  const exponent = Math.log10(digits)
-  return { size, digits, scale, shift: Number.isInteger(exponent) ? exponent - scale : null }
+  const mantissa = digits.replace(/0+$/, '')
+  const contract = { size, mantissa: Number(mantissa), exponent: digits.length - mantissa.length - scale }
+  contracts.set(size, contract)
+  return contract
 }
 
-function readDigits(value: Decimal): { digits: number; scale: number } {
+function readDigits(value: Decimal): { readonly digits: string; readonly scale: number } {
   const point = value.indexOf('.')
-  if (point < 0) return { digits: Number(value), scale: 0 }
-  return { digits: Number(value.slice(0, point) + value.slice(point + 1)), scale: value.length - point - 1 }
+  if (point < 0) return { digits: value, scale: 0 }
+  return { digits: value.slice(0, point) + value.slice(point + 1), scale: value.length - point - 1 }
 }
 
 /**
- * The exact product, by moving the point, or by way of a double where that holds it: a feed does this for every level of
- * every book, and BigInt takes several times as long.
+ * The exact product: by moving the point where the contract is a power of ten, as nearly all are, or by way of a double
+ * where that holds it. BigInt takes several times as long.
  */
 function toBase(size: Decimal, contract: Contract): Decimal {
-  if (contract.shift !== null && !isNegative(size)) return shiftPoint(size, contract.shift) ?? scaled(size, contract)
-  return scaled(size, contract)
-}
-
-function shiftPoint(size: Decimal, places: number): Decimal | undefined {
-  if (places === 0) return size
-  const point = size.indexOf('.')
-  const whole = point < 0 ? size : size.slice(0, point)
-  const fraction = point < 0 ? '' : size.slice(point + 1)
-  if (places < 0) {
-    const padded = whole.padStart(1 - places, '0')
-    return parseDecimal(`${padded.slice(0, places)}.${padded.slice(places)}${fraction}`)
-  }
-  const padded = fraction.padEnd(places, '0')
-  return parseDecimal(`${whole === '0' ? '' : whole}${padded.slice(0, places)}.${padded.slice(places)}`)
-}
-
-function scaled(size: Decimal, contract: Contract): Decimal {
+  if (contract.mantissa === 1) return shiftDecimal(size, contract.exponent)
   const { digits, scale } = readDigits(size)
-  const product = digits * contract.digits
-  if (!Number.isSafeInteger(product) || product < 0) return multiplyDecimals(size, contract.size)
-  const text = String(product)
-  const places = scale + contract.scale
-  if (places === 0) return parseDecimal(text) ?? multiplyDecimals(size, contract.size)
-  const padded = text.padStart(places + 1, '0')
-  const point = padded.length - places
-  return parseDecimal(`${padded.slice(0, point)}.${padded.slice(point)}`) ?? multiplyDecimals(size, contract.size)
+  const product = Number(digits) * contract.mantissa
+  if (!Number.isSafeInteger(product)) return multiplyDecimals(size, contract.size)
+  return shiftDecimal(decimal(String(product)), contract.exponent - scale)
 }

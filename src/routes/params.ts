@@ -32,6 +32,9 @@ function parseIso(text: string): number | undefined {
   return isDay && !Number.isNaN(time) ? time : undefined
 }
 
+/** What an exchange may be called, in URLs and bindings. */
+export const EXCHANGE = /^[a-z][a-z0-9_]{0,31}$/
+
 export const exchangeParam = z
   .string()
   .transform((text, context): ExchangeName => {
@@ -41,6 +44,15 @@ export const exchangeParam = z
     return z.NEVER
   })
   .openapi({ type: 'string', enum: [...exchangeNames], example: 'binance' })
+
+/** An exchange of ours or one that a user has registered; {@link findInstrument} and {@link checkExchange} say whether it is. */
+export const anyExchangeParam = z
+  .string()
+  .refine((text) => EXCHANGE.test(text), {
+    error: 'there is no such exchange',
+    params: { code: 'unknown_exchange' },
+  })
+  .openapi({ type: 'string', example: 'binance', description: 'As `/v1/exchanges` lists them' })
 
 /** No name of an instrument comes near this, in any script and form. */
 const MAX_SYMBOL_LENGTH = 120
@@ -113,19 +125,29 @@ export function checkWindow(
   context.addIssue({ code: 'custom', path: ['end'], message: 'must come after start' })
 }
 
+/** @throws AppError `unknown_exchange` for one that is neither ours nor registered */
+export async function checkExchange(c: AppContext, exchange: string): Promise<void> {
+  if (isExchangeName(exchange)) return
+  const own = await c.var.catalog.ownExchanges()
+  if (own.includes(exchange)) return
+  const message = `there is no such exchange; there are ${[...exchangeNames, ...own].join(', ')}`
+  throw new AppError('unknown_exchange', `exchange: ${message}`, { errors: [{ path: 'exchange', message }] })
+}
+
 /**
  * @param path the parameter that named it, for the error
- * @throws AppError `unknown_instrument`
+ * @throws AppError `unknown_exchange`, `unknown_instrument`
  */
 export async function findInstrument(
   c: AppContext,
-  exchange: ExchangeName,
+  exchange: string,
   symbol: SymbolQuery,
   path = 'symbol',
 ): Promise<CatalogEntry> {
   const isElsewhere = symbol.by === 'joined' && symbol.exchange !== exchange
   const entry = isElsewhere ? undefined : await c.var.catalog.find(exchange, symbol)
   if (entry !== undefined) return entry
+  await checkExchange(c, exchange)
   const message = isElsewhere ? 'names another exchange than the call' : `is not an instrument of ${exchange}`
   throw new AppError('unknown_instrument', `${path} ${message}`, { errors: [{ path, message }] })
 }

@@ -17,6 +17,8 @@ const problems = {
   unsupported_media_type: { status: 415, title: 'Unsupported media type' },
   method_not_allowed: { status: 405, title: 'Method not allowed' },
   incomplete_window: { status: 409, title: 'Incomplete window' },
+  idempotency_conflict: { status: 422, title: 'Idempotency key used for another request' },
+  idempotency_in_flight: { status: 409, title: 'Request with this idempotency key in progress' },
   stale_revision: { status: 410, title: 'Stale revision' },
   malformed_response: { status: 502, title: 'Malformed answer of the exchange' },
   exchange_unavailable: { status: 503, title: 'Exchange unavailable' },

@@ -5,7 +5,7 @@ import type { SymbolQuery } from '../domain/instrument.ts'
 import { type Interval, isInterval, type Window } from '../domain/interval.ts'
 import type { StoredInstrument } from '../domain/series.ts'
 import { storedInstrument } from './loader-store.ts'
-import { coverage, instruments, series } from './schema.ts'
+import { coverage, exchanges, instruments, series } from './schema.ts'
 import type { Reader } from './sessions.ts'
 import type { Stores } from './stores.ts'
 
@@ -34,6 +34,7 @@ const MAX_ENTRIES = 5_000
 export class Catalog {
   readonly #stores: Stores
   readonly #clock: Clock
+  #own: { readonly names: readonly string[]; readonly until: number } | undefined
   readonly #entries = new Map<string, { readonly entry: CatalogEntry; readonly until: number }>()
 
   constructor(stores: Stores, clock: Clock) {
@@ -53,8 +54,19 @@ export class Catalog {
     return entry
   }
 
+  /** The exchanges that users have registered, by name. */
+  async ownExchanges(): Promise<readonly string[]> {
+    const now = this.#clock.now()
+    if (this.#own !== undefined && now < this.#own.until) return this.#own.names
+    const rows = await drizzle(this.#stores.main).select({ name: exchanges.exchange }).from(exchanges)
+    const names = rows.map(({ name }) => name).sort()
+    this.#own = { names, until: now + KEPT_MS }
+    return names
+  }
+
   /** Forgets everything: this isolate has changed the set of series. */
   clear(): void {
+    this.#own = undefined
     this.#entries.clear()
   }
 

@@ -7,6 +7,20 @@ import { blob, check, index, integer, primaryKey, sqliteTable, text, uniqueIndex
  * drizzle cannot say it.
  */
 
+/** Exchanges that users have registered, to bring data of their own. Always in the main database. */
+export const exchanges = sqliteTable('exchanges', {
+  exchange: text('exchange').primaryKey(),
+  name: text('name').notNull(),
+  registeredAt: integer('registered_at').notNull(),
+})
+
+/** Assets that users have registered; others are known by what trades in them. Always in the main database. */
+export const assets = sqliteTable('assets', {
+  asset: text('asset').primaryKey(),
+  name: text('name').notNull(),
+  registeredAt: integer('registered_at').notNull(),
+})
+
 /** What can be traded. Never deleted: `valid_to` ends it, a relisting is a new row. */
 export const instruments = sqliteTable(
   'instruments',
@@ -31,11 +45,24 @@ export const instruments = sqliteTable(
     /** Since when it is halted or delisted; moved to the close of its last candle once that is found. */
     validTo: integer('valid_to'),
     endFound: integer('end_found', { mode: 'boolean' }).notNull().default(false),
+    /** Registered by a user: the exchange's own list neither names nor ends it. */
+    registered: integer('registered', { mode: 'boolean' }).notNull().default(false),
   },
   (table) => [
     uniqueIndex('instruments_current').on(table.exchange, table.kind, table.exchangeSymbol).where(sql`listed`),
     index('instruments_by_symbol').on(table.exchange, table.symbol),
   ],
+)
+
+/** Symbols that instruments had before they were renamed. Kept by a trigger. WITHOUT ROWID. */
+export const instrumentAliases = sqliteTable(
+  'instrument_aliases',
+  {
+    exchange: text('exchange').notNull(),
+    symbol: text('symbol').notNull(),
+    instrumentId: integer('instrument_id').notNull(),
+  },
+  (table) => [primaryKey({ columns: [table.exchange, table.symbol, table.instrumentId] })],
 )
 
 /** Listed instruments that cannot be named or read, kept as they came. */
@@ -94,6 +121,32 @@ export const candles = sqliteTable(
     quoteVolume: text('quote_volume'),
     tradeCount: integer('trade_count'),
     revision: integer('revision').notNull().default(0),
+  },
+  (table) => [primaryKey({ columns: [table.seriesId, table.openTime] })],
+)
+
+/** What candles were before they were revised; `revision` is that of the old one. Kept by a trigger. WITHOUT ROWID. */
+export const candleChanges = sqliteTable(
+  'candle_changes',
+  {
+    seriesId: integer('series_id').notNull(),
+    openTime: integer('open_time').notNull(),
+    revision: integer('revision').notNull(),
+    open: text('open').notNull(),
+    high: text('high').notNull(),
+    low: text('low').notNull(),
+    close: text('close').notNull(),
+    volume: text('volume').notNull(),
+  },
+  (table) => [primaryKey({ columns: [table.seriesId, table.openTime, table.revision] })],
+)
+
+/** Slots that had been asked for in vain before their candle came. Kept by a trigger. WITHOUT ROWID. */
+export const lateCandles = sqliteTable(
+  'late_candles',
+  {
+    seriesId: integer('series_id').notNull(),
+    openTime: integer('open_time').notNull(),
   },
   (table) => [primaryKey({ columns: [table.seriesId, table.openTime] })],
 )
@@ -247,6 +300,117 @@ export const tradeGaps = sqliteTable(
   },
   (table) => [primaryKey({ columns: [table.instrumentId, table.fromTime, table.toTime] })],
 )
+
+/**
+ * Trades and order books that users have sent, of one instrument and source in one minute, compressed. Parts are only
+ * ever added: of one record that stands in several, the last part counts. WITHOUT ROWID.
+ */
+export const ingestedChunks = sqliteTable(
+  'ingested_chunks',
+  {
+    instrumentId: integer('instrument_id').notNull(),
+    channel: text('channel', { enum: ['trades', 'book'] }).notNull(),
+    source: text('source').notNull(),
+    minute: integer('minute').notNull(),
+    /** Ascends as text in the order in which parts were taken in. */
+    part: text('part').notNull(),
+    slice: integer('slice').notNull(),
+    count: integer('count').notNull(),
+    firstTime: integer('first_time').notNull(),
+    lastTime: integer('last_time').notNull(),
+    data: blob('data').notNull(),
+  },
+  (table) => [
+    primaryKey({
+      columns: [table.instrumentId, table.channel, table.source, table.minute, table.part, table.slice],
+    }),
+  ],
+)
+
+/** Requests that carried an `Idempotency-Key`, kept for a day. Always in the main database. */
+export const idempotencyKeys = sqliteTable('idempotency_keys', {
+  key: text('key').primaryKey(),
+  /** Method, path and query: a key is for one request. */
+  request: text('request').notNull(),
+  state: text('state', { enum: ['running', 'done'] }).notNull(),
+  createdAt: integer('created_at').notNull(),
+  /** While it runs: when it last went on. */
+  touchedAt: integer('touched_at').notNull(),
+})
+
+/** What each batch of such a request was, and what it was answered. WITHOUT ROWID. */
+export const idempotencyBatches = sqliteTable(
+  'idempotency_batches',
+  {
+    key: text('key').notNull(),
+    number: integer('number').notNull(),
+    digest: text('digest').notNull(),
+    answer: text('answer').notNull(),
+  },
+  (table) => [primaryKey({ columns: [table.key, table.number] })],
+)
+
+/** Funding of perpetuals, as settled. WITHOUT ROWID. */
+export const fundingRates = sqliteTable(
+  'funding_rates',
+  {
+    instrumentId: integer('instrument_id').notNull(),
+    fundingTime: integer('funding_time').notNull(),
+    rate: text('rate').notNull(),
+    markPrice: text('mark_price'),
+    indexPrice: text('index_price'),
+    revision: integer('revision').notNull().default(0),
+  },
+  (table) => [primaryKey({ columns: [table.instrumentId, table.fundingTime] })],
+)
+
+/** Times of which every funding rate is stored, as maximal half-open ranges. WITHOUT ROWID. */
+export const fundingCoverage = sqliteTable(
+  'funding_coverage',
+  {
+    instrumentId: integer('instrument_id').notNull(),
+    startTime: integer('start_time').notNull(),
+    endTime: integer('end_time').notNull(),
+    /** Marks the batch that wrote the row, so that the same batch can delete the ones it replaced. */
+    writtenBy: text('written_by').notNull(),
+  },
+  (table) => [primaryKey({ columns: [table.instrumentId, table.startTime] })],
+)
+
+/** How the loading of an instrument's funding rates stands. */
+export const fundingState = sqliteTable('funding_state', {
+  instrumentId: integer('instrument_id').primaryKey(),
+  failures: integer('failures').notNull().default(0),
+  nextAttemptAt: integer('next_attempt_at').notNull().default(0),
+  lastError: text('last_error'),
+})
+
+/** What the checks of quality have found. */
+export const findings = sqliteTable(
+  'findings',
+  {
+    id: integer('id').primaryKey(),
+    seriesId: integer('series_id').notNull(),
+    kind: text('kind').notNull(),
+    severity: text('severity').notNull(),
+    /** The candles that it is about, half-open. */
+    startTime: integer('start_time').notNull(),
+    endTime: integer('end_time').notNull(),
+    /** JSON: what was seen, and against what. */
+    evidence: text('evidence').notNull(),
+    firstSeen: integer('first_seen').notNull(),
+    lastSeen: integer('last_seen').notNull(),
+    state: text('state', { enum: ['open', 'resolved'] }).notNull(),
+  },
+  (table) => [uniqueIndex('findings_key').on(table.seriesId, table.kind, table.startTime)],
+)
+
+/** How far the checks have come in each series. */
+export const checkedSeries = sqliteTable('checked_series', {
+  seriesId: integer('series_id').primaryKey(),
+  checkedTo: integer('checked_to').notNull(),
+  checkedAt: integer('checked_at').notNull(),
+})
 
 /**
  * Who may write for an exchange. A writer sets `writer` to its generation in the same batch as its data; the check

@@ -9,7 +9,7 @@ import {
   type Window,
 } from '../../domain/interval.ts'
 import { intersectWindows, mergeWindows } from '../../domain/window.ts'
-import { connectors, type ExchangeName } from '../../exchanges/registry.ts'
+import { settleMsOf } from '../../exchanges/registry.ts'
 import { closedTo } from '../../history/plan.ts'
 import type { CatalogEntry } from '../../store/catalog.ts'
 import { readCoverage, type SeriesCoverage } from '../../store/coverage.ts'
@@ -47,12 +47,12 @@ interface ExportPart {
  */
 export async function answerExport(
   c: AppContext,
-  exchange: ExchangeName,
+  exchange: string,
   entries: readonly CatalogEntry[],
   query: CandlesQuery,
 ): Promise<Response> {
   const db = c.var.sessions.forExchange(exchange)
-  const closed = closedTo(c.var.deps.clock.now(), query.interval, connectors[exchange].rest.settleMs)
+  const closed = closedTo(c.var.deps.clock.now(), query.interval, settleMsOf(exchange))
   const parts: ExportPart[] = []
   for (const entry of remainingEntries(entries, query)) parts.push(await planPart(db, entry, query, closed))
   checkSize(parts)

@@ -4,7 +4,7 @@ import { deriveCandle } from '../../domain/derive.ts'
 import { AppError } from '../../domain/errors.ts'
 import { countSlots, floorToInterval, type Interval, type Window } from '../../domain/interval.ts'
 import { subtractRanges } from '../../domain/window.ts'
-import { connectors, type ExchangeName } from '../../exchanges/registry.ts'
+import { connectorFor } from '../../exchanges/registry.ts'
 import { readCandlePage } from '../../store/candles.ts'
 import type { CatalogEntry } from '../../store/catalog.ts'
 import type { AppContext } from '../context.ts'
@@ -19,7 +19,7 @@ import type { SeriesChoice } from './scan.ts'
  */
 export async function readUnfinished(
   c: AppContext,
-  exchange: ExchangeName,
+  exchange: string,
   { instrument }: CatalogEntry,
   choice: SeriesChoice,
   interval: Interval,
@@ -45,7 +45,7 @@ export async function readUnfinished(
 /** The candles of a window of a stored series; `undefined` where not all of it is known. */
 async function readClosed(
   c: AppContext,
-  exchange: ExchangeName,
+  exchange: string,
   seriesId: number,
   interval: Interval,
   window: Window,
@@ -63,8 +63,8 @@ async function readClosed(
 }
 
 /** What to ask the exchange for: the interval itself where it has it, else the one that it is derived from. */
-function nativeBase(exchange: ExchangeName, choice: SeriesChoice, interval: Interval): Interval | undefined {
-  const native = connectors[exchange].rest.intervals
+function nativeBase(exchange: string, choice: SeriesChoice, interval: Interval): Interval | undefined {
+  const native = connectorFor(exchange)?.rest.intervals ?? {}
   if (interval in native) return interval
   return choice.from === 'derived' && choice.series.interval in native ? choice.series.interval : undefined
 }

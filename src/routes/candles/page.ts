@@ -1,5 +1,5 @@
 import { AppError } from '../../domain/errors.ts'
-import { connectors, type ExchangeName } from '../../exchanges/registry.ts'
+import { settleMsOf } from '../../exchanges/registry.ts'
 import { closedTo } from '../../history/plan.ts'
 import type { CatalogEntry } from '../../store/catalog.ts'
 import type { AppContext } from '../context.ts'
@@ -17,12 +17,12 @@ const REVALIDATE = 'public, max-age=60, must-revalidate'
 /** Answers one page of candles in the asked format. */
 export async function answerPage(
   c: AppContext,
-  exchange: ExchangeName,
+  exchange: string,
   entry: CatalogEntry,
   query: CandlesQuery,
 ): Promise<Response> {
   const { interval, source } = query
-  const closed = closedTo(c.var.deps.clock.now(), interval, connectors[exchange].rest.settleMs)
+  const closed = closedTo(c.var.deps.clock.now(), interval, settleMsOf(exchange))
   const choice = chooseSeries(entry, interval, source, askedWindow(query, closed))
   const scan = planScan(query, closed)
   const answer = await readAnswer(c.var.sessions.forExchange(exchange), entry, choice, scan)
@@ -50,7 +50,7 @@ function checkRevision(asked: number | undefined, current: number | undefined): 
 
 async function openCandles(
   c: AppContext,
-  exchange: ExchangeName,
+  exchange: string,
   entry: CatalogEntry,
   choice: SeriesChoice,
   query: CandlesQuery,

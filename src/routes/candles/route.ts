@@ -2,11 +2,10 @@ import { createRoute, z } from '@hono/zod-openapi'
 import { missingReasons } from '../../domain/coverage.ts'
 import { instrumentKinds, type SymbolQuery } from '../../domain/instrument.ts'
 import { intervals } from '../../domain/interval.ts'
-import type { ExchangeName } from '../../exchanges/registry.ts'
 import type { CatalogEntry } from '../../store/catalog.ts'
 import { type AppContext, createRouter } from '../context.ts'
 import { bookmarkParameter, candleHeaders } from '../headers.ts'
-import { exchangeParam, findInstrument, symbolParam } from '../params.ts'
+import { anyExchangeParam, findInstrument, symbolParam } from '../params.ts'
 import { problemResponses } from '../responses.ts'
 import { answerExport } from './export.ts'
 import { answerPage } from './page.ts'
@@ -76,7 +75,7 @@ const route = createRoute({
     'in the headers `X-Coverage-Complete` and `X-Coverage-Missing` (JSON: `[[from, to, reason]]`).',
   tags: ['Candles'],
   parameters: [bookmarkParameter],
-  request: { params: z.object({ exchange: exchangeParam, symbol: symbolParam }), query: candlesQuery },
+  request: { params: z.object({ exchange: anyExchangeParam, symbol: symbolParam }), query: candlesQuery },
   responses: {
     200: {
       description: 'One page, or with `all=true` the whole window as a stream',
@@ -105,7 +104,7 @@ candlesRouter.openapi(route, async (c) => {
 /** The instruments of an export, each once. */
 async function findAll(
   c: AppContext,
-  exchange: ExchangeName,
+  exchange: string,
   first: CatalogEntry,
   { symbols = [] }: CandlesQuery,
 ): Promise<CatalogEntry[]> {

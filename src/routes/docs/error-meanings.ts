@@ -14,6 +14,8 @@ export const errorMeanings = {
   method_not_allowed: 'The path exists, with other methods: `Allow` lists them.',
   incomplete_window: 'With `strict=true`: candles are missing from the window; `errors` says which, and why.',
   stale_revision: 'The series has changed since this URL was given: ask again without `revision`.',
+  idempotency_conflict: 'This `Idempotency-Key` was sent with another request, or another body: use a new one.',
+  idempotency_in_flight: 'The request with this `Idempotency-Key` is still being carried out: ask again.',
   malformed_response: 'The exchange sent what it should not. It is asked again later.',
   exchange_unavailable: 'The exchange does not answer, or has blocked us for a while.',
   geo_blocked: 'The exchange does not serve the region that it is asked from.',

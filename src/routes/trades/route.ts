@@ -1,11 +1,10 @@
 import { createRoute, z } from '@hono/zod-openapi'
 import { instrumentKinds } from '../../domain/instrument.ts'
 import type { LiveTrades } from '../../domain/trade-chunk.ts'
-import type { ExchangeName } from '../../exchanges/registry.ts'
 import { readTrades } from '../../store/trades.ts'
 import { type AppContext, createRouter } from '../context.ts'
 import { bookmarkParameter, tradeHeaders } from '../headers.ts'
-import { exchangeParam, findInstrument, symbolParam } from '../params.ts'
+import { anyExchangeParam, findInstrument, symbolParam } from '../params.ts'
 import { problemResponses } from '../responses.ts'
 import { joinTrades, planTrades, type TradeScan } from './answer.ts'
 import { type TradesQuery, tradesQuery } from './query.ts'
@@ -57,7 +56,7 @@ const route = createRoute({
     'means that nothing traded. `csv` and `ndjson` say gaps in the headers `X-Coverage-Complete` and `X-Coverage-Missing`.',
   tags: ['Trades'],
   parameters: [bookmarkParameter],
-  request: { params: z.object({ exchange: exchangeParam, symbol: symbolParam }), query: tradesQuery },
+  request: { params: z.object({ exchange: anyExchangeParam, symbol: symbolParam }), query: tradesQuery },
   responses: {
     200: {
       description: 'One page',
@@ -95,7 +94,7 @@ tradesRouter.openapi(route, async (c) => {
 /** `undefined` where the window ends before what a feed may hold, `null` where the feed does not answer; and when that was. */
 async function readLive(
   c: AppContext,
-  exchange: ExchangeName,
+  exchange: string,
   symbol: string,
   { window }: TradeScan,
 ): Promise<{ readonly live: LiveTrades | undefined | null; readonly now: number }> {
@@ -111,7 +110,7 @@ async function readLive(
 }
 
 /** A replica may lack what the feed has just stored and does not hold any more. */
-function readerFor(c: AppContext, exchange: ExchangeName, live: LiveTrades | undefined | null) {
+function readerFor(c: AppContext, exchange: string, live: LiveTrades | undefined | null) {
   return live === undefined ? c.var.sessions.forExchange(exchange) : c.var.deps.stores.storeFor(exchange)
 }
 
