@@ -112,6 +112,33 @@ export function multiplyDecimals(a: Decimal, b: Decimal): Decimal {
 }
 
 /**
+ * `a / b` with so many significant digits, the last one rounded half away from zero.
+ * @throws RangeError for a divisor of zero
+ */
+export function divideDecimals(a: Decimal, b: Decimal, digits: number): Decimal {
+  const [x, y] = align(a, b)
+  if (y === 0n) throw new RangeError('a decimal is divided by zero')
+  if (x === 0n) return ZERO
+  const [dividend, divisor] = [absolute(x), absolute(y)]
+  // The quotient then has as many digits as wanted before its point, or one more.
+  const most = digits + String(divisor).length - String(dividend).length
+  const isOneMore = scaled(dividend, most) / scaled(divisor, -most) >= 10n ** BigInt(digits)
+  const scale = isOneMore ? most - 1 : most
+  const [numerator, denominator] = [scaled(dividend, scale), scaled(divisor, -scale)]
+  const quotient = (2n * numerator + denominator) / (2n * denominator)
+  return render(x < 0n === y < 0n ? quotient : -quotient, scale)
+}
+
+function absolute(value: bigint): bigint {
+  return value < 0n ? -value : value
+}
+
+/** `value * 10^places`, or the value itself where `places` is negative. */
+function scaled(value: bigint, places: number): bigint {
+  return places > 0 ? value * 10n ** BigInt(places) : value
+}
+
+/**
  * The exact `value × 10^places`, by moving the point in the text: sizes of contracts, nearly all worth a power of ten,
  * become base units by it, for each level of each book.
  * @param places an integer; negative ones divide

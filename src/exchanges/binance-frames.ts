@@ -30,6 +30,7 @@ import {
   optionalDecimal,
   optionalTime,
 } from './decode-frame.ts'
+import { FrameScanner } from './frame-scanner.ts'
 import { shorten, textField } from './outcome.ts'
 import type { StreamFrame } from './stream.ts'
 
@@ -41,7 +42,7 @@ import type { StreamFrame } from './stream.ts'
  * https://developers.binance.com/docs/derivatives/usds-margined-futures/websocket-market-streams
  */
 export function decodeBinanceFrame(frame: string): StreamFrame {
-  return decodeFrame(frame, readFrame)
+  return scanDepth(frame) ?? decodeFrame(frame, readFrame)
 }
 
 function readFrame(value: unknown): StreamFrame {
@@ -134,6 +135,31 @@ function readDepth(payload: Cells, stream: string | null): BookEvent {
     bids: isPartial ? bestFirst(bids, 'bids') : bids,
     asks: isPartial ? bestFirst(asks, 'asks') : asks,
   }
+}
+
+/** Changes of a book as Binance writes them, read by {@link FrameScanner}; `undefined` for any other frame. */
+function scanDepth(frame: string): StreamFrame | undefined {
+  const scanner = new FrameScanner(frame)
+  if (!scanner.has('{"stream":"')) return undefined
+  const stream = scanner.text()
+  if (!scanner.has(',"data":{"e":"depthUpdate","E":') || PARTIAL_DEPTH.test(stream)) return undefined
+  const exchangeTime = scanner.counter()
+  if (scanner.has(',"T":')) scanner.skipInteger()
+  scanner.skip(',"s":"')
+  const exchangeSymbol = scanner.text()
+  scanner.skip(',"U":')
+  const firstSequence = scanner.counter()
+  scanner.skip(',"u":')
+  const sequence = scanner.counter()
+  const prevSequence = scanner.has(',"pu":') ? scanner.counter() : null
+  scanner.skip(',"b":')
+  const bids = scanner.levels()
+  scanner.skip(',"a":')
+  const asks = scanner.levels()
+  scanner.skip('}}')
+  if (!scanner.isDone) return undefined
+  const rest = { kind: 'update', firstSequence, prevSequence, sequence, bids, asks } as const
+  return data(stream, [{ channel: 'book', exchangeSymbol, exchangeTime, ...rest }])
 }
 
 const PARTIAL_DEPTH = /@depth\d/

@@ -17,6 +17,7 @@ import {
   optionalAmount,
   optionalCounter,
 } from './decode-frame.ts'
+import { FrameScanner } from './frame-scanner.ts'
 import { readIsoTime } from './iso-time.ts'
 import { shorten, textField } from './outcome.ts'
 import type { Heard, StreamFrame } from './stream.ts'
@@ -28,7 +29,7 @@ import type { Heard, StreamFrame } from './stream.ts'
  * down to microseconds. `sequence` counts all that happens to a product, most of which these channels do not carry.
  */
 export function decodeCoinbaseFrame(frame: string): StreamFrame {
-  return decodeFrame(frame, readFrame)
+  return scanUpdate(frame) ?? decodeFrame(frame, readFrame)
 }
 
 function readFrame(value: unknown): StreamFrame {
@@ -139,6 +140,28 @@ function readUpdate(record: Cells): BookEvent {
     side.push({ price: needAmount(change[1], 'changes'), size: needAmount(change[2], 'changes') })
   }
   return book(record, 'update', bids, asks)
+}
+
+/** An update as Coinbase writes it, read by {@link FrameScanner}; `undefined` for any other frame. */
+function scanUpdate(frame: string): StreamFrame | undefined {
+  const scanner = new FrameScanner(frame)
+  if (!scanner.has('{"type":"l2update","product_id":"')) return undefined
+  const exchangeSymbol = scanner.text()
+  const bids: BookLevel[] = []
+  const asks: BookLevel[] = []
+  scanner.skip(',"changes":[')
+  do {
+    const side = scanner.has('["buy",') ? bids : asks
+    if (side === asks) scanner.skip('["sell",')
+    side.push(scanner.restOfLevel())
+  } while (scanner.has(',') && scanner.isSound)
+  scanner.skip('],"time":"')
+  const exchangeTime = readIsoTime(scanner.text())
+  scanner.skip('}')
+  // The year 1 stands for no time.
+  if (!scanner.isDone || exchangeTime === undefined || exchangeTime < 0) return undefined
+  const rest = { kind: 'update', firstSequence: null, prevSequence: null, sequence: null, bids, asks } as const
+  return about('level2_batch', [{ channel: 'book', exchangeSymbol, exchangeTime, ...rest }])
 }
 
 function book(record: Cells, kind: BookEvent['kind'], bids: BookLevel[], asks: BookLevel[]): BookEvent {

@@ -31,6 +31,7 @@ import {
   optionalDecimal,
   optionalTime,
 } from './decode-frame.ts'
+import { FrameScanner } from './frame-scanner.ts'
 import { readOkxEvent, streamName } from './okx-events.ts'
 import { shorten } from './outcome.ts'
 import type { StreamFrame } from './stream.ts'
@@ -43,7 +44,7 @@ import type { StreamFrame } from './stream.ts'
  */
 export function decodeOkxFrame(frame: string): StreamFrame {
   if (frame === 'pong') return { kind: 'heartbeat', reply: null }
-  return decodeFrame(frame, readFrame)
+  return scanUpdate(frame) ?? decodeFrame(frame, readFrame)
 }
 
 function readFrame(value: unknown): StreamFrame {
@@ -51,12 +52,39 @@ function readFrame(value: unknown): StreamFrame {
   if (message['event'] !== undefined) return readOkxEvent(message)
   const arg = needRecord(message['arg'], 'arg')
   const channel = needText(arg['channel'], 'arg.channel')
-  const read = readers.get(channel)
-  if (read === undefined) return channel.startsWith('candle') ? readCandles(message, arg, channel) : ignored(shorten(channel))
+  switch (channel) {
+    case 'books':
+    case 'books5':
+    case 'books50-l2-tbt':
+    case 'books-l2-tbt':
+      return readRecords(message, (record, events) => events.push(readBook(record, arg, message['action'])))
+    case 'bbo-tbt':
+      return readRecords(message, (record, events) => events.push(readBbo(record, arg)))
+    case 'trades-all':
+    case 'trades':
+      return readRecords(message, (record, events) => events.push(readTrade(record)))
+    case 'tickers':
+      return readRecords(message, (record, events) => events.push(readTicker(record), readTickerBbo(record)))
+    case 'mark-price':
+      return readRecords(message, (record, events) => events.push(readMarkPrice(record)))
+    case 'index-tickers':
+      return readRecords(message, readIndexPrice)
+    case 'funding-rate':
+      return readRecords(message, (record, events) => events.push(readFundingRate(record)))
+    case 'open-interest':
+      return readRecords(message, (record, events) => events.push(readOpenInterest(record)))
+    case 'liquidation-orders':
+      return readRecords(message, readLiquidations)
+    default:
+      return channel.startsWith('candle') ? readCandles(message, arg, channel) : ignored(shorten(channel))
+  }
+}
+
+function readRecords(message: Cells, read: (record: Cells, events: MarketEvent[]) => void): StreamFrame {
   const records = needList(message['data'], 'data')
   const events: MarketEvent[] = []
-  for (let i = 0; i < records.length; i++) read(needRecord(records[i], 'data'), arg, events, message['action'])
-  return data(streamName(arg), events)
+  for (const record of records) read(needRecord(record, 'data'), events)
+  return data(streamName(needRecord(message['arg'], 'arg')), events)
 }
 
 /**
@@ -97,6 +125,29 @@ function readBook(record: Cells, arg: Cells, action: unknown): BookEvent {
     bids: isSnapshot ? bestFirst(bids, 'bids') : bids,
     asks: isSnapshot ? bestFirst(asks, 'asks') : asks,
   }
+}
+
+/** An update of `books` as OKX writes it, read by {@link FrameScanner}; `undefined` for any other frame. */
+function scanUpdate(frame: string): StreamFrame | undefined {
+  const scanner = new FrameScanner(frame)
+  if (!scanner.has('{"arg":{"channel":"books","instId":"')) return undefined
+  const exchangeSymbol = scanner.text()
+  if (!scanner.has('},"action":"update","data":[{"asks":')) return undefined
+  const asks = scanner.levels()
+  scanner.skip(',"bids":')
+  const bids = scanner.levels()
+  scanner.skip(',"ts":"')
+  const exchangeTime = scanner.counter()
+  scanner.skip('","checksum":')
+  scanner.skipInteger()
+  scanner.skip(',"seqId":')
+  const sequence = scanner.counter()
+  scanner.skip(',"prevSeqId":')
+  const prevSequence = scanner.counter()
+  scanner.skip('}]}')
+  if (!scanner.isDone) return undefined
+  const rest = { kind: 'update', firstSequence: null, prevSequence, sequence, bids, asks } as const
+  return data(`books:${exchangeSymbol}`, [{ channel: 'book', exchangeSymbol, exchangeTime, ...rest }])
 }
 
 function readAction(record: Cells, arg: Cells, action: unknown): 'snapshot' | 'update' {

@@ -5,9 +5,11 @@ import {
   compareDecimals,
   type Decimal,
   decimal,
+  divideDecimals,
   isNegative,
   multiplyDecimals,
   parseDecimal,
+  shiftDecimal,
   subtractDecimals,
   sumDecimals,
   toNumber,
@@ -166,7 +168,47 @@ describe('arithmetic', () => {
     expect(sumDecimals([])).toBe('0')
   })
 
+  it('shifts as it multiplies by a power of ten', () => {
+    fc.assert(
+      fc.property(exact, fc.integer({ min: -30, max: 30 }), (value, places) => {
+        const { digits, scale } = value
+        const shifted =
+          places > scale
+            ? { digits: digits * 10n ** BigInt(places - scale), scale: 0 }
+            : { digits, scale: scale - places }
+        expect(shiftDecimal(decimalOf(value), places)).toBe(decimalOf(shifted))
+      }),
+      { numRuns: 2_000 },
+    )
+    expect(shiftDecimal(decimal('1.2'), 70)).toBe(`12${'0'.repeat(69)}`)
+    expect(shiftDecimal(decimal('0.0012'), 1)).toBe('0.012')
+    expect(shiftDecimal(decimal('0.0012'), 3)).toBe('1.2')
+    expect(shiftDecimal(decimal('1200'), -2)).toBe('12')
+  })
+
   it('multiplies by one without touching the text', () => {
     expect(multiplyDecimals(decimal('0.00000001'), decimal('1'))).toBe('0.00000001')
+  })
+
+  it('divides to the nearest of so many digits, half away from zero', () => {
+    const size = (value: bigint) => (value < 0n ? -value : value)
+    fc.assert(
+      fc.property(exact, exact, fc.integer({ min: 1, max: 15 }), (a, b, digits) => {
+        fc.pre(b.digits !== 0n)
+        const [x, y] = aligned(a, b)
+        // The place of the last digit, by trial: at it the quotient has as many as were asked for.
+        let places = -60
+        while (x !== 0n && size(x) * 10n ** BigInt(places + 60) < size(y) * 10n ** BigInt(digits + 59)) places += 1
+        const [scaled, divisor] = [size(x) * 10n ** BigInt(places + 60), size(y) * 10n ** 60n]
+        const rounded = scaled / divisor + (2n * (scaled % divisor) >= divisor ? 1n : 0n)
+        const isBelowZero = x < 0n !== y < 0n
+        const expected = `${isBelowZero ? -rounded : rounded}e${-places}`
+        expect(divideDecimals(decimalOf(a), decimalOf(b), digits)).toBe(x === 0n ? '0' : decimal(expected))
+      }),
+    )
+    expect(divideDecimals(decimal('1'), decimal('3'), 5)).toBe('0.33333')
+    expect(divideDecimals(decimal('2000'), decimal('-3'), 2)).toBe('-670')
+    expect(divideDecimals(decimal('9.995'), decimal('1'), 3)).toBe('10')
+    expect(() => divideDecimals(decimal('1'), ZERO, 5)).toThrow(RangeError)
   })
 })
