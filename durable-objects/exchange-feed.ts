@@ -8,12 +8,12 @@ import { connectorFor } from '../src/exchanges/registry.ts'
 import { ClientHub } from '../src/live/client-hub.ts'
 import { FeedSession } from '../src/live/feed-session.ts'
 import { RELAY_ROLE, ROLE_HEADER } from '../src/live/relay-role.ts'
-import type { FeedAnswer, FeedStatus, LiveOrderBook, LiveTicker } from '../src/live/status.ts'
+import type { FeedAnswer, FeedStatus, LiveFunding, LiveOrderBook, LiveTicker } from '../src/live/status.ts'
 import { FeedStore } from '../src/store/feed-store.ts'
 import { claimLease } from '../src/store/leases.ts'
 import { FeedClients, type KnownTopic } from './feed-clients.ts'
 import { loadMarks, saveMarks } from './feed-marks.ts'
-import { readOrderBook, readTicker, readTrades } from './feed-reads.ts'
+import { readFunding, readOrderBook, readOrderBooks, readTicker, readTrades } from './feed-reads.ts'
 import { FeedRuntime } from './feed-runtime.ts'
 import { TopicIds } from './topic-ids.ts'
 
@@ -86,6 +86,20 @@ export class ExchangeFeed extends DurableObject<Env> {
   async readOrderBook(exchange: string, symbol: string, depth: BookDepth): Promise<FeedAnswer<LiveOrderBook>> {
     const feed = await this.#run(exchange)
     return this.#mayRun ? readOrderBook(feed, exchange, symbol, depth) : notRunning(exchange)
+  }
+
+  async readOrderBooks(
+    exchange: string,
+    symbols: readonly string[],
+    depth: BookDepth,
+  ): Promise<FeedAnswer<LiveOrderBook>[]> {
+    const feed = await this.#run(exchange)
+    return this.#mayRun ? readOrderBooks(feed, exchange, symbols, depth) : symbols.map(() => notRunning(exchange))
+  }
+
+  async readFunding(exchange: string, symbol: string): Promise<FeedAnswer<LiveFunding>> {
+    const feed = await this.#run(exchange)
+    return this.#mayRun ? readFunding(feed, exchange, symbol) : notRunning(exchange)
   }
 
   async readTrades(exchange: string, symbol: string): Promise<FeedAnswer<LiveTrades>> {

@@ -6,12 +6,16 @@ import type { LiveTrades } from '../src/domain/trade-chunk.ts'
 import { BookTopic } from '../src/live/book-topic.ts'
 import type { FeedSession } from '../src/live/feed-session.ts'
 import { LatestTopic } from '../src/live/latest-topic.ts'
-import type { FeedAnswer, LiveOrderBook, LiveTicker } from '../src/live/status.ts'
+import type { FeedAnswer, LiveFunding, LiveOrderBook, LiveTicker } from '../src/live/status.ts'
 import type { FeedClients } from './feed-clients.ts'
 import type { FeedRuntime } from './feed-runtime.ts'
 
 /** A caller waits so long, in real time, for the first data of a topic that nobody had asked for. */
 const PATIENCE_MS = 5_000
+/** And so long for the parts of it that come by streams of their own, which an exchange may not have. */
+const PARTS_PATIENCE_MS = 1_000
+/** And so long for a new book where those of other exchanges are at hand. */
+const NEW_PATIENCE_MS = 3_000
 const LOOK_MS = 20
 /** By when a caller may expect what was just asked of the exchange. */
 const RETRY_MS = 2_000
@@ -57,13 +61,14 @@ export async function readOrderBook(
   exchange: string,
   symbol: string,
   depth: BookDepth,
+  patienceMs = PATIENCE_MS,
 ): Promise<FeedAnswer<LiveOrderBook>> {
   return reading(feed, symbol, async (instrument) => {
     const topic: ClientTopic = { ...topicOf(exchange, instrument, 'book'), depth }
     feed.clients.demandOnce(topic, instrument)
     const book = feed.runtime.session.topic(topic)
     if (!(book instanceof BookTopic)) return NO_DATA
-    await patiently(() => 'bids' in book.read(depth) && !book.awaitsLevels(depth))
+    await patiently(() => 'bids' in book.read(depth) && !book.awaitsLevels(depth), patienceMs)
     const view = book.read(depth)
     if ('reason' in view) {
       const detail = `the book is not in sync: ${view.reason}`
@@ -78,6 +83,44 @@ export async function readOrderBook(
       receivedTime: book.receivedTime,
       now: feed.now(),
     }
+  })
+}
+
+/**
+ * Several books, each with its own answer, in the order of the symbols. One that is new is waited for; one that was
+ * followed already is told as it stands, for whoever compares many must not wait for the worst.
+ */
+export async function readOrderBooks(
+  feed: Feed,
+  exchange: string,
+  symbols: readonly string[],
+  depth: BookDepth,
+): Promise<FeedAnswer<LiveOrderBook>[]> {
+  const isFollowed = (symbol: string) => {
+    const topic: ClientTopic = { channel: 'book', exchange, symbol, interval: null, depth }
+    return feed.runtime.session.topic(topic) !== undefined
+  }
+  return Promise.all(
+    symbols.map((symbol) => readOrderBook(feed, exchange, symbol, depth, isFollowed(symbol) ? 0 : NEW_PATIENCE_MS)),
+  )
+}
+
+/** The announced rate, with the mark and index price, as they stand. */
+export async function readFunding(feed: Feed, exchange: string, symbol: string): Promise<FeedAnswer<LiveFunding>> {
+  return reading(feed, symbol, async (instrument) => {
+    const topic = topicOf(exchange, instrument, 'funding')
+    if (!feed.runtime.session.offers(topic, instrument)) {
+      return { ok: false, code: 'unprocessable', detail: `${exchange} streams no funding of ${instrument.symbol}` }
+    }
+    feed.clients.demandOnce(topic, instrument)
+    const values = () => latestOf(feed, topic)?.funding?.values
+    await patiently(() => values()?.rate != null)
+    await patiently(() => values()?.markPrice != null && values()?.indexPrice != null, PARTS_PATIENCE_MS)
+    const newest = latestOf(feed, topic)?.funding ?? null
+    if (newest === null) return NO_DATA
+    const { values: funding, exchangeTime, receivedTime } = newest
+    const { exchangeSymbol } = instrument
+    return { ok: true, value: { exchangeSymbol, funding }, exchangeTime, receivedTime, now: feed.now() }
   })
 }
 
@@ -108,8 +151,8 @@ async function reading<T>(
 }
 
 /** Waits until it is so, or for a while in vain. */
-async function patiently(isSo: () => boolean): Promise<void> {
-  const deadline = Date.now() + PATIENCE_MS
+async function patiently(isSo: () => boolean, patienceMs = PATIENCE_MS): Promise<void> {
+  const deadline = Date.now() + patienceMs
   while (!isSo() && Date.now() < deadline) await new Promise((resolve) => setTimeout(resolve, LOOK_MS))
 }
 
@@ -128,6 +171,10 @@ function olderOf(one: number | null, other: number | null): number | null {
   return one === null || other === null ? (one ?? other) : Math.min(one, other)
 }
 
-function topicOf(exchange: string, { symbol }: StoredInstrument, channel: 'ticker' | 'bbo' | 'book'): ClientTopic {
+function topicOf(
+  exchange: string,
+  { symbol }: StoredInstrument,
+  channel: 'ticker' | 'bbo' | 'book' | 'funding',
+): ClientTopic {
   return { channel, exchange, symbol, interval: null, depth: null }
 }

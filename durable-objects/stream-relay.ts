@@ -95,7 +95,10 @@ export class StreamRelay extends DurableObject<Env> {
   /** Sends clients what is due, and comes back when more is. */
   #serve(): void {
     const now = this.#app.clock.now()
-    if (this.#hub.isDue(now)) this.#hub.flush(now)
+    if (this.#hub.isDue(now)) {
+      this.#hub.flush(now)
+      this.#session.served(now)
+    }
     this.#clients.keep()
     const at = Math.min(this.#hub.wakeAt, this.#session.wakeAt(now))
     if (at === Number.POSITIVE_INFINITY || (this.#timer !== undefined && this.#timer.at <= at)) return

@@ -48,6 +48,11 @@ export function formatSymbol(base: string, quote: string, kind: InstrumentKind):
   return kind === 'spot' ? `${base}-${quote}` : `${base}-${quote}-PERP`
 }
 
+/** What {@link formatSymbol} was given. */
+export function kindOfSymbol(symbol: string): InstrumentKind {
+  return symbol.endsWith('-PERP') ? 'perpetual' : 'spot'
+}
+
 /** How a caller may name an instrument: by symbol, or by the exchange's own joined spelling in a zvt id. */
 export type SymbolQuery =
   | { readonly by: 'symbol'; readonly symbol: string }

@@ -2,7 +2,19 @@ import { z } from 'zod'
 import type { ErrorCode } from './errors.ts'
 import { parseSymbol } from './instrument.ts'
 import { type Interval, isInterval } from './interval.ts'
-import { type BookDepth, bookDepths, type Channel, type ClientTopic, channels, isChannel, parseDepth } from './topic.ts'
+import { INVERSE_SIZES, isInverseSymbol, isQuoteGroup, quoteGroups } from './quote-group.ts'
+import {
+  ALL_EXCHANGES,
+  type BookDepth,
+  bookDepths,
+  type Channel,
+  type ClientTopic,
+  channels,
+  channelsAcross,
+  isChannel,
+  parseDepth,
+  parseThreshold,
+} from './topic.ts'
 
 /** What a client may ask for at once, and hold in all. */
 export const MAX_SUBSCRIPTIONS = 200
@@ -12,6 +24,8 @@ const MAX_ARGS = 1_000
 const MAX_SYMBOL_LENGTH = 120
 const DEFAULT_INTERVAL: Interval = '1m'
 const DEFAULT_DEPTH: BookDepth = 20
+/** Percent: what is worth anything at all. */
+const DEFAULT_THRESHOLD = '0'
 /** A client that wants less than one message a minute should ask over HTTP. */
 const MAX_CONFLATE_MS = 60_000
 const MAX_MESSAGES_PER_SECOND = 10_000
@@ -26,7 +40,13 @@ export type RequestId = string | number | null
 /** One thing to subscribe to. */
 export const topicArg = z.object({
   channel: z.string().max(32).meta({ enum: channels, description: 'What to receive' }),
-  exchange: z.string().max(32).optional().meta({ description: 'May be left out on /v1/stream/{exchange}' }),
+  exchange: z
+    .string()
+    .max(32)
+    .optional()
+    .meta({
+      description: `May be left out on /v1/stream/{exchange}. \`*\`, on /v1/stream: ${channelsAcross.join(' and ')} across all exchanges`,
+    }),
   symbol: z
     .string()
     .max(MAX_SYMBOL_LENGTH)
@@ -41,6 +61,17 @@ export const topicArg = z.object({
     .union([z.int(), z.string().max(8)])
     .optional()
     .meta({ description: `Of books: ${bookDepths.join(', ')} levels a side; ${DEFAULT_DEPTH} where left out` }),
+  quotes: z
+    .string()
+    .max(16)
+    .optional()
+    .meta({ enum: quoteGroups, description: 'Across exchanges: quotes that count as one. Left out: each is its own' }),
+  threshold: z
+    .union([z.number(), z.string().max(16)])
+    .optional()
+    .meta({
+      description: `Of arbitrage: the least net spread in percent, up to 6 places; ${DEFAULT_THRESHOLD} where left out`,
+    }),
 })
 export type TopicArg = z.infer<typeof topicArg>
 
@@ -128,6 +159,9 @@ export function readTopic(arg: unknown, exchanges: readonly string[], pathExchan
   if (!isChannel(channel)) return refused('unknown_channel', `channel must be one of ${channels.join(', ')}`)
   const named = channel === 'status' ? { symbol: null, exchange: null } : readSymbol(symbol)
   if (named === undefined) return refused('invalid_request', 'symbol must be like BTC-USDT or BTC-USDT-PERP')
+  if (channel === 'arbitrage' || parsed.data.exchange === ALL_EXCHANGES) {
+    return readAcross(channel, named, parsed.data, pathExchange)
+  }
   const exchange = parsed.data.exchange ?? pathExchange ?? named.exchange
   if (exchange === null || !exchanges.includes(exchange)) {
     return refused('unknown_exchange', `exchange must be ${exchanges.join(', ')}`)
@@ -148,8 +182,46 @@ export function readTopic(arg: unknown, exchanges: readonly string[], pathExchan
   return { ok: true, topic }
 }
 
-/** `exchange`: the one that an id of zvt names. */
-function readSymbol(text: string | null): { readonly symbol: string; readonly exchange: string | null } | undefined {
+/** The topic of an arg that looks across exchanges. */
+function readAcross(
+  name: Channel,
+  { symbol, exchange: named }: SymbolReading,
+  { exchange = ALL_EXCHANGES, quotes, threshold = DEFAULT_THRESHOLD }: TopicArg,
+  pathExchange: string | null,
+): TopicReading {
+  const channel = channelsAcross.find((known) => known === name)
+  if (channel === undefined) {
+    return refused('invalid_request', `exchange ${ALL_EXCHANGES} is for ${channelsAcross.join(' and ')} only`)
+  }
+  if (exchange !== ALL_EXCHANGES)
+    return refused('invalid_request', `exchange must be ${ALL_EXCHANGES}: ${channel} looks across all`)
+  if (pathExchange !== null) {
+    return refused('invalid_request', `${channel} across exchanges is on /v1/stream, not on that of ${pathExchange}`)
+  }
+  if (named !== null) return refused('invalid_request', 'symbol must name no exchange: like BTC-USDT or BTC-USDT-PERP')
+  if (quotes !== undefined && !isQuoteGroup(quotes)) {
+    return refused('invalid_request', `quotes must be ${quoteGroups.join(', ')}`)
+  }
+  if (channel === 'arbitrage' && symbol !== null && isInverseSymbol(symbol)) {
+    return refused('unprocessable', INVERSE_SIZES)
+  }
+  const topic = { channel, exchange, symbol, interval: null, depth: null, ...(quotes === undefined ? {} : { quotes }) }
+  if (channel === 'bbo') return { ok: true, topic }
+  const least = parseThreshold(threshold)
+  if (least === undefined) {
+    return refused('invalid_request', 'threshold must be percent with at most 6 places, such as 0.05')
+  }
+  return { ok: true, topic: { ...topic, threshold: least } }
+}
+
+interface SymbolReading {
+  /** `null`: of an exchange as a whole. */
+  readonly symbol: string | null
+  /** The one that an id of zvt names. */
+  readonly exchange: string | null
+}
+
+function readSymbol(text: string | null): SymbolReading | undefined {
   const query = text === null ? undefined : parseSymbol(text)
   if (query === undefined) return undefined
   if (query.by === 'symbol') return { symbol: query.symbol, exchange: null }
@@ -163,8 +235,8 @@ function refused(code: StreamErrorCode, detail: string): TopicReading {
 
 /**
  * The arg that a `topic` of a URL means: `trades:okx:BTC-USDT`, `candles:okx:BTC-USDT:1m`, `book:okx:BTC-USDT:20`,
- * `status:okx`. Interval and depth may be left out, and so may the exchange where the path names it:
- * `book:BTC-USDT:20`, `status`. Symbols may be written in every form that {@link readTopic} takes.
+ * `status:okx`, `bbo:*:BTC-USDT:usd-like`, `arbitrage:*:BTC-USDT:usd-like:0.1`. What follows the symbol may be left
+ * out, and so may the exchange where the path names it: `book:BTC-USDT:20`, `status`. Symbols may be written in every form that {@link readTopic} takes.
  */
 export function readTopicParam(text: string, exchanges: readonly string[]): TopicArg {
   const [channel = '', ...parts] = text.split(':')
@@ -177,6 +249,10 @@ export function readTopicParam(text: string, exchanges: readonly string[]): Topi
   const last = parts.length > 1 ? (parts.at(-1) ?? '') : ''
   if (channel === 'candles' && (isInterval(last) || (last !== '' && !symbol.includes('/')))) arg.interval = parts.pop()
   if (channel === 'book' && /^\d+$/.test(last)) arg.depth = parts.pop()
+  if (channel === 'arbitrage' && /^[-\d.]+$/.test(last)) arg.threshold = parts.pop()
+  // No asset is spelled in small letters with a hyphen: what is wrong here is refused as `quotes`.
+  if (arg.exchange === ALL_EXCHANGES && parts.length > 1 && /^[a-z-]+$/.test(parts.at(-1) ?? ''))
+    arg.quotes = parts.pop()
   if (parts.length > 0) arg.symbol = parts.join(':')
   return arg
 }

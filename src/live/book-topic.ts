@@ -4,6 +4,7 @@ import type { StoredInstrument } from '../domain/series.ts'
 import type { BookDepth, ClientTopic } from '../domain/topic.ts'
 import type { BookRuleName } from '../exchanges/stream.ts'
 import { backoffMs } from './backoff.ts'
+import { CROSSED, SILENT } from './book-reasons.ts'
 import { type BookOutcome, BookSync } from './book-sync.ts'
 import { BookView, type ViewChange } from './book-view.ts'
 import type { SnapshotRequest } from './feed-io.ts'
@@ -23,7 +24,6 @@ const MOST_BUFFERED = 1_000
 /** A book that stayed right for so long is sound: the next failure is a first one. */
 const SOUND_MS = 30_000
 const DEFAULT_DEPTH = 20
-const SILENT = 'the stream was silent'
 
 const restRules: ReadonlySet<BookRuleName> = new Set(['contiguous', 'bridged'])
 
@@ -231,7 +231,7 @@ export class BookTopic extends MarketTopic {
         this.#restart('an update is missing', now)
         return
       case 'crossed':
-        this.#restart('the book was crossed', now)
+        this.#restart(CROSSED, now)
         return
     }
   }

@@ -1,17 +1,8 @@
 import type { Candle } from '../domain/candle.ts'
-import { compareDecimals, type Decimal } from '../domain/decimal.ts'
+import type { Decimal } from '../domain/decimal.ts'
 import { floorToInterval, type Interval, nextOpenTime, type Window } from '../domain/interval.ts'
+import { type Execution, TradedSlot } from '../domain/traded-slot.ts'
 import { mergeWindows } from '../domain/window.ts'
-import { DecimalSum } from './decimal-sum.ts'
-
-/** What a candle is made of. */
-export interface Execution {
-  readonly price: Decimal
-  /** In base units. */
-  readonly size: Decimal
-  /** ms UTC by the exchange's clock. */
-  readonly exchangeTime: number
-}
 
 export interface ClosedCandles {
   /** Ascending. A slot without a trade has none. */
@@ -33,9 +24,9 @@ export class CandleBuilder {
   readonly #interval: Interval
   readonly #settleMs: number
   /** Those that are not closed, by open time. */
-  readonly #slots = new Map<number, Slot>()
+  readonly #slots = new Map<number, TradedSlot>()
   /** The one that opens last: nearly every trade is in it. */
-  #newest: Slot | null = null
+  #newest: TradedSlot | null = null
   /** Aligned, ascending, apart: trades of these may be missing. */
   #tainted: readonly Window[] = []
   /** The slot in which the trades begin, until it is over; `null` before anything was heard. */
@@ -112,10 +103,10 @@ export class CandleBuilder {
     return { start, end: nextOpenTime(start, this.#interval) }
   }
 
-  #ensure(span: Window, price: Decimal, exchangeTime: number): Slot {
+  #ensure(span: Window, price: Decimal, exchangeTime: number): TradedSlot {
     const known = this.#slots.get(span.start)
     if (known !== undefined) return known
-    const slot = new Slot(span, price, exchangeTime)
+    const slot = new TradedSlot(span, price, exchangeTime)
     this.#slots.set(span.start, slot)
     if (this.#newest === null || span.start > this.#newest.start) this.#newest = slot
     return slot
@@ -123,62 +114,6 @@ export class CandleBuilder {
 
   #unsure(): readonly Window[] {
     return this.#beginning === null ? this.#tainted : mergeWindows([...this.#tainted, this.#beginning])
-  }
-}
-
-/** What was traded in one slot so far. */
-class Slot {
-  readonly start: number
-  readonly end: number
-  #open: Decimal
-  #high: Decimal
-  #low: Decimal
-  #close: Decimal
-  #firstTime: number
-  #lastTime: number
-  readonly #volume = new DecimalSum()
-  readonly #quoteVolume = new DecimalSum()
-  #tradeCount = 0
-
-  constructor({ start, end }: Window, price: Decimal, exchangeTime: number) {
-    this.start = start
-    this.end = end
-    this.#open = this.#high = this.#low = this.#close = price
-    this.#firstTime = this.#lastTime = exchangeTime
-  }
-
-  add({ price, size, exchangeTime }: Execution): void {
-    this.#reach(price)
-    if (exchangeTime < this.#firstTime) {
-      this.#open = price
-      this.#firstTime = exchangeTime
-    }
-    if (exchangeTime >= this.#lastTime) {
-      this.#close = price
-      this.#lastTime = exchangeTime
-    }
-    this.#volume.add(size)
-    this.#quoteVolume.addProduct(price, size)
-    this.#tradeCount += 1
-  }
-
-  candle(closed: boolean): Candle {
-    return {
-      openTime: this.start,
-      open: this.#open,
-      high: this.#high,
-      low: this.#low,
-      close: this.#close,
-      volume: this.#volume.value(),
-      quoteVolume: this.#quoteVolume.value(),
-      tradeCount: this.#tradeCount,
-      closed,
-    }
-  }
-
-  #reach(price: Decimal): void {
-    if (compareDecimals(price, this.#high) > 0) this.#high = price
-    else if (compareDecimals(price, this.#low) < 0) this.#low = price
   }
 }
 

@@ -16,7 +16,7 @@ interface Entry {
   messages: readonly string[]
 }
 
-const LATEST: ReadonlySet<string> = new Set(['ticker', 'bbo', 'funding', 'open-interest', 'status'])
+const LATEST: ReadonlySet<string> = new Set(['ticker', 'bbo', 'funding', 'open-interest', 'status', 'arbitrage'])
 /** Updates of a book are merged as soon as there are so many: a slow client must not take memory for each. */
 const MAX_UNMERGED = 32
 

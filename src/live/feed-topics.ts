@@ -1,6 +1,6 @@
 import { AppError } from '../domain/errors.ts'
 import type { StoredInstrument } from '../domain/series.ts'
-import { type ClientTopic, topicKey } from '../domain/topic.ts'
+import { type ClientTopic, isMarketChannel, topicKey } from '../domain/topic.ts'
 import type { ExchangeConnector } from '../exchanges/connector.ts'
 import { BookTopic } from './book-topic.ts'
 import type { Recorded } from './feed-io.ts'
@@ -48,13 +48,13 @@ export class FeedTopics {
   /** Whether the exchange streams it. */
   offers({ channel, interval }: ClientTopic, instrument: StoredInstrument): boolean {
     const { stream } = this.#options.connector
-    return channel !== 'status' && stream.streamsOf({ channel, instrument, interval }).length > 0
+    return isMarketChannel(channel) && stream.streamsOf({ channel, instrument, interval }).length > 0
   }
 
   /** Why the exchange refuses the streams of a topic, whether or not that exists; `null` where it does not. */
   rejection({ channel, interval }: ClientTopic, instrument: StoredInstrument): string | null {
     const { connector, upstream } = this.#options
-    if (channel === 'status') return null
+    if (!isMarketChannel(channel)) return null
     for (const name of connector.stream.streamsOf({ channel, instrument, interval })) {
       const stream = upstream.streams.get(streamKey(name))
       if (stream?.state === 'rejected') return stream.rejection ?? 'unknown'
@@ -64,7 +64,7 @@ export class FeedTopics {
 
   /** Whether what a client topic is made of is heard already. */
   isFollowed({ channel, interval }: ClientTopic, { id }: StoredInstrument): boolean {
-    return channel !== 'status' && this.#instruments.get(id)?.find(channel, interval) !== undefined
+    return isMarketChannel(channel) && this.#instruments.get(id)?.find(channel, interval) !== undefined
   }
 
   /** How many exist, recorded ones included. */
@@ -134,7 +134,7 @@ export class FeedTopics {
   /** The topic behind a demand. */
   find(key: string): MarketTopic | undefined {
     const demand = this.#demands.get(key)
-    if (demand === undefined || demand.topic.channel === 'status') return undefined
+    if (demand === undefined || !isMarketChannel(demand.topic.channel)) return undefined
     return this.#instruments.get(demand.instrument.id)?.find(demand.topic.channel, demand.topic.interval)
   }
 
@@ -150,7 +150,7 @@ export class FeedTopics {
   #ensure(wanted: ClientTopic, instrument: StoredInstrument, now: number): MarketTopic {
     const { connector, upstream, marks, surroundings } = this.#options
     const { channel, interval } = wanted
-    if (channel === 'status') throw new RangeError('the status is no topic of an instrument')
+    if (!isMarketChannel(channel)) throw new RangeError(`${channel} is no topic of an instrument`)
     const topics = this.#topicsOf(instrument)
     const known = topics.find(channel, interval)
     if (known !== undefined) return known

@@ -9,7 +9,7 @@ import type { Candle } from '../domain/candle.ts'
 import type { FundingValues, LiquidationEvent, OpenInterestEvent, TickerValues, TradeEvent } from '../domain/event.ts'
 import type { Interval } from '../domain/interval.ts'
 import type { BookLevel, Level } from '../domain/order-book.ts'
-import { type Channel, type ClientTopic, isChannel, topicKey } from '../domain/topic.ts'
+import { ALL_EXCHANGES, type Channel, type ClientTopic, isChannel, topicKey } from '../domain/topic.ts'
 
 /** What a message of each channel calls itself. */
 const messageTypes = {
@@ -22,6 +22,7 @@ const messageTypes = {
   'open-interest': 'open-interest',
   liquidations: 'liquidation',
   status: 'status',
+  arbitrage: 'arbitrage',
 } as const satisfies Record<Channel, string>
 
 const channelOfType: ReadonlyMap<string, string> = new Map(
@@ -42,7 +43,7 @@ export class TopicLine {
   readonly #noticeHead: string
   #seq = 0
 
-  /** @param exchangeSymbol `null` for the status of an exchange */
+  /** @param exchangeSymbol `null` for the status of an exchange, and for what is across exchanges */
   constructor(topic: ClientTopic, exchangeSymbol: string | null) {
     this.topic = topic
     this.key = topicKey(topic)
@@ -50,7 +51,7 @@ export class TopicLine {
     const about =
       topic.symbol === null
         ? named
-        : `${named},"symbol":${quote(topic.symbol)},"exchangeSymbol":${quoteOrNull(exchangeSymbol)}`
+        : `${named},"symbol":${quote(topic.symbol)},"exchangeSymbol":${quoteOrNull(exchangeSymbol)}${acrossOf(topic)}`
     this.#dataHead = `{"type":"${messageTypes[topic.channel]}",${about},"exchangeTime":`
     this.#noticeHead = `"channel":"${topic.channel}",${about}${parameterOf(topic)},"exchangeTime":null`
   }
@@ -85,7 +86,7 @@ export class TopicLine {
 
 /** A `gap` from between the feed and the client: it stands outside of the topic's numbers, which only the feed gives. */
 export function linkGap({ channel, exchange, symbol, ...rest }: ClientTopic, receivedTime: number, reason: string) {
-  const about = symbol === null ? '' : `,"symbol":${quote(symbol)},"exchangeSymbol":null`
+  const about = symbol === null ? '' : `,"symbol":${quote(symbol)},"exchangeSymbol":null${acrossOf(rest)}`
   return `{"type":"gap","channel":"${channel}","exchange":${quote(exchange)}${about}${parameterOf(rest)},"exchangeTime":null,"receivedTime":${receivedTime},"seq":null,"prevSeq":null,"data":{"reason":${quote(reason)}}}`
 }
 
@@ -168,7 +169,15 @@ export function keyOfMessage(message: string): string | undefined {
   if (symbol === undefined) return undefined
   if (channel === 'candles') return `candles:${exchange}:${symbol}:${textAfter(message, '"interval":"', HEAD.length)}`
   if (channel === 'book') return `book:${exchange}:${symbol}:${digitsAfter(message, '"depth":')}`
-  return `${channel}:${exchange}:${symbol}`
+  const key = `${channel}:${exchange}:${symbol}`
+  return exchange === ALL_EXCHANGES ? key + acrossKeyOf(message) : key
+}
+
+/** The end of a key that looks across exchanges. */
+function acrossKeyOf(message: string): string {
+  const head = message.slice(0, message.indexOf(',"exchangeTime":'))
+  const parameters = ['"quotes":"', '"threshold":"'].map((label) => textAfter(head, label, HEAD.length))
+  return parameters.map((parameter) => (parameter === undefined ? '' : `:${parameter}`)).join('')
 }
 
 /** `seq` of a message of a topic; `NaN` for one without. */
@@ -211,6 +220,12 @@ function digitsAfter(message: string, label: string): string {
 function parameterOf({ interval, depth }: Pick<ClientTopic, 'interval' | 'depth'>): string {
   if (interval !== null) return `,"interval":"${interval}"`
   return depth === null ? '' : `,"depth":${depth}`
+}
+
+/** What tells one line across exchanges from another of the same symbol. */
+function acrossOf({ quotes, threshold }: Pick<ClientTopic, 'quotes' | 'threshold'>): string {
+  const group = quotes === undefined ? '' : `,"quotes":"${quotes}"`
+  return threshold === undefined ? group : `${group},"threshold":"${threshold}"`
 }
 
 function levelsData(levels: readonly BookLevel[]): string {

@@ -1,4 +1,6 @@
+import { ALL_EXCHANGES } from '../domain/topic.ts'
 import type { ClientHub, SubscribeRequest } from './client-hub.ts'
+import { RelayAcross } from './relay-across.ts'
 import { type LinkEffect, RelayLink } from './relay-link.ts'
 
 /** What the relay object is to do with its socket to the feed of an exchange. */
@@ -9,10 +11,12 @@ export interface RelayEffect {
 
 /**
  * What a relay does: clients on one side, held by the hub, and on the other one link an exchange, opened when the first
- * client wants something of it. Inputs in, effects out; times are ms by the caller's clock.
+ * client wants something of it. What clients want across exchanges it makes itself of what the links bring. Inputs in,
+ * effects out; times are ms by the caller's clock.
  */
 export class RelaySession {
   readonly #links: ReadonlyMap<string, RelayLink>
+  readonly #across: RelayAcross
 
   /**
    * @param random as `Math.random`
@@ -20,10 +24,15 @@ export class RelaySession {
    */
   constructor(hub: ClientHub, exchanges: readonly string[], random: () => number, timeScale: number) {
     this.#links = new Map(exchanges.map((exchange) => [exchange, new RelayLink(hub, random, timeScale)]))
+    this.#across = new RelayAcross(hub, exchanges, random, timeScale)
   }
 
   request(requests: readonly SubscribeRequest[], now: number): RelayEffect[] {
-    return requests.flatMap((request) => this.#on(request.topic.exchange, (link) => link.request(request, now)))
+    return requests.flatMap((request) =>
+      request.topic.exchange === ALL_EXCHANGES
+        ? this.#ask(this.#across.request(request, now), now)
+        : this.#ask([request], now),
+    )
   }
 
   opened(exchange: string, now: number): RelayEffect[] {
@@ -38,13 +47,23 @@ export class RelaySession {
     return this.#on(exchange, (link) => link.closed(reason, now))
   }
 
+  /** The hub was flushed: what that has brought is worked into what goes out next. */
+  served(now: number): void {
+    this.#across.served(now)
+  }
+
   tick(now: number): RelayEffect[] {
-    return [...this.#links.keys()].flatMap((exchange) => this.#on(exchange, (link) => link.tick(now)))
+    const asked = this.#ask(this.#across.tick(now), now)
+    return [...asked, ...[...this.#links.keys()].flatMap((exchange) => this.#on(exchange, (link) => link.tick(now)))]
   }
 
   /** When {@link tick} is due; `Infinity` while no link is needed. */
   wakeAt(now: number): number {
-    return Math.min(...Array.from(this.#links.values(), (link) => link.wakeAt(now)))
+    return Math.min(this.#across.wakeAt(now), ...Array.from(this.#links.values(), (link) => link.wakeAt(now)))
+  }
+
+  #ask(requests: readonly SubscribeRequest[], now: number): RelayEffect[] {
+    return requests.flatMap((request) => this.#on(request.topic.exchange, (link) => link.request(request, now)))
   }
 
   #on(exchange: string, act: (link: RelayLink) => readonly LinkEffect[]): RelayEffect[] {

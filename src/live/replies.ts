@@ -44,12 +44,14 @@ export function subscriptionsMessage(id: RequestId, topics: readonly ClientTopic
 }
 
 /** As an arg of `subscribe`: without what the channel does not have. */
-export function describeTopic({ channel, exchange, symbol, interval, depth }: ClientTopic): object {
+export function describeTopic({ channel, exchange, symbol, interval, depth, quotes, threshold }: ClientTopic): object {
   return {
     channel,
     exchange,
     ...(symbol === null ? {} : { symbol }),
     ...(interval === null ? {} : { interval }),
     ...(depth === null ? {} : { depth }),
+    ...(quotes === undefined ? {} : { quotes }),
+    ...(threshold === undefined ? {} : { threshold }),
   }
 }

@@ -3,7 +3,8 @@ import { describe, expect, it } from 'vitest'
 import type { Candle } from '../../src/domain/candle.ts'
 import { compareDecimals, decimal, multiplyDecimals, sumDecimals } from '../../src/domain/decimal.ts'
 import { intervals, nextOpenTime } from '../../src/domain/interval.ts'
-import { CandleBuilder, type Execution } from '../../src/live/candle-builder.ts'
+import type { Execution } from '../../src/domain/traded-slot.ts'
+import { CandleBuilder } from '../../src/live/candle-builder.ts'
 
 const MINUTE = 60_000
 const SETTLE = 5_000

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import { type Feed, readOrderBook, readTicker } from '../../durable-objects/feed-reads.ts'
+import { type Feed, readOrderBook, readOrderBooks, readTicker } from '../../durable-objects/feed-reads.ts'
 import { decimal } from '../../src/domain/decimal.ts'
 import { topicKey } from '../../src/domain/topic.ts'
 import { Play, SECOND } from './session.ts'
@@ -59,6 +59,26 @@ it('a book waits for the deeper snapshot that was asked for', async () => {
   played.wait(SECOND)
   answer(played)
   expect(await read).toMatchObject({ ok: true, value: { availableDepth: 200 } })
+})
+
+it('of several books each answers for itself, and one that was followed already is told as it stands', async () => {
+  const played = new Play('binance')
+  const { clients, ...rest } = feedOf(played)
+  const instrument = async (symbol: string) => (symbol === 'BTC-USDT' ? played.instrument(symbol) : undefined)
+  const feed = { ...rest, clients: { ...clients, instrument } }
+  const first = readOrderBooks(feed, 'binance', ['BTC-USDT', 'XXX-YYY'], 5)
+  await looks()
+  played.frame(binanceBook('BTCUSDT', { kind: 'update', from: 9, to: 10 }))
+  answer(played)
+  expect(await first).toMatchObject([
+    { ok: true, value: { bids: [{ price: '9999' }, {}, {}, {}, {}] } },
+    { ok: false, code: 'unknown_instrument' },
+  ])
+  played.frame(binanceBook('BTCUSDT', { kind: 'update', from: 99, to: 100 }))
+  // Who asks for it alone waits until it is in sync again; here no timer comes before the answer.
+  const aTimer = new Promise((resolve) => setTimeout(resolve, 0))
+  const again = await Promise.race([readOrderBooks(feed, 'binance', ['BTC-USDT'], 5), aTimer])
+  expect(again).toMatchObject([{ ok: false, code: 'not_in_sync' }])
 })
 
 /** REST gives as many levels as it was asked for. */

@@ -1,7 +1,14 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { decimal } from '../../src/domain/decimal.ts'
-import { bookDepths, type ClientTopic, channels, parseTopicKey, topicKey } from '../../src/domain/topic.ts'
+import {
+  ALL_EXCHANGES,
+  bookDepths,
+  type ClientTopic,
+  channels,
+  parseTopicKey,
+  topicKey,
+} from '../../src/domain/topic.ts'
 import {
   bboData,
   bookData,
@@ -29,16 +36,22 @@ const anyTopic = fc
     exchange: fc.constantFrom('okx', 'binance'),
     symbol: fc.constantFrom('BTC-USDT', '币安人生-USDT', 'A_B.C-USD-PERP'),
     depth: fc.constantFrom(...bookDepths),
+    isAcross: fc.boolean(),
+    quotes: fc.constantFrom({}, { quotes: 'usd-like' } as const),
+    threshold: fc.constantFrom('0', '-0.25', '12.000001').map(decimal),
   })
-  .map(
-    ({ channel, exchange, symbol, depth }): ClientTopic => ({
+  .map(({ channel, exchange, symbol, depth, isAcross, quotes, threshold }): ClientTopic => {
+    const topic = { channel, symbol, interval: null, depth: null }
+    if (channel === 'arbitrage') return { ...topic, exchange: ALL_EXCHANGES, ...quotes, threshold }
+    if (channel === 'bbo' && isAcross) return { ...topic, exchange: ALL_EXCHANGES, ...quotes }
+    return {
       channel,
       exchange,
       symbol: channel === 'status' ? null : symbol,
       interval: channel === 'candles' ? '1m' : null,
       depth: channel === 'book' ? depth : null,
-    }),
-  )
+    }
+  })
 
 const HOSTILE = ['},{"type":"trade"', '"seq":9,"prevSeq":9', '\\"', '"}]', ',"symbol":"X-Y"', '\u2028', '\ud800', '\n']
 const hostile = fc

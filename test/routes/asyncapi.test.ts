@@ -3,6 +3,8 @@ import { z } from 'zod'
 import { decimal } from '../../src/domain/decimal.ts'
 import type { BookLevel } from '../../src/domain/order-book.ts'
 import { type ClientTopic, channels } from '../../src/domain/topic.ts'
+import { AcrossLine } from '../../src/live/across-line.ts'
+import type { BookReading } from '../../src/live/consolidated.ts'
 import * as messages from '../../src/live/messages.ts'
 import * as replies from '../../src/live/replies.ts'
 import { serverMessages } from '../../src/routes/asyncapi/messages.ts'
@@ -13,7 +15,7 @@ const one = decimal('1')
 const level = { price: one, size: one } satisfies BookLevel
 const topicOf = (channel: ClientTopic['channel']): ClientTopic => ({
   channel,
-  exchange: 'okx',
+  exchange: channel === 'arbitrage' ? '*' : 'okx',
   symbol: channel === 'status' ? null : 'BTC-USDT',
   interval: channel === 'candles' ? '1m' : null,
   depth: channel === 'book' ? 20 : null,
@@ -31,16 +33,33 @@ const data = {
   'open-interest': messages.openInterestData({ openInterest: one, value: null }),
   liquidations: messages.liquidationData({ price: one, size: one, side: 'sell' }),
   status: '{"state":"live","since":1}',
+  arbitrage: '{"above":false,"best":null,"leftOut":[]}',
 } satisfies Record<ClientTopic['channel'], string>
 
-const lines = channels.map((channel) => new messages.TopicLine(topicOf(channel), 'BTC-USDT'))
+const lines = channels.map(
+  (channel) => new messages.TopicLine(topicOf(channel), channel === 'arbitrage' ? null : 'BTC-USDT'),
+)
+// Of what is across exchanges nothing is ever missing: there the next message says how things stand.
+const feedLines = lines.filter(({ topic }) => topic.exchange !== '*')
+const across = (channel: 'bbo' | 'arbitrage') =>
+  new AcrossLine({ ...topicOf(channel), exchange: '*', quotes: 'usd-like', threshold: one }, 'e1')
+const times = { exchangeSymbol: 'BTCUSDT', exchangeTime: null, receivedTime: 5, ageMs: 0 }
+const readings: BookReading[] = [
+  { exchange: 'okx', symbol: 'BTC-USDT', bid: level, ask: { price: decimal('2'), size: one }, ...times },
+  { exchange: 'bybit', symbol: 'BTC-USDT', bid: { price: decimal('3'), size: one }, ask: null, ...times },
+  { exchange: 'coinbase', symbol: 'BTC-USDT', reason: 'stale', detail: 'the stream was silent' },
+]
 const topic = topicOf('book')
 const sent = [
   ...lines.map((line) => line.next(null, 5, data[line.topic.channel])),
   ...lines.map((line) => line.state(4, 5, data[line.topic.channel])),
-  ...lines.flatMap((line) => (['gap', 'resync', 'stale'] as const).map((type) => line.notice(type, 5, '{"from":1}'))),
+  ...feedLines.flatMap((line) =>
+    (['gap', 'resync', 'stale'] as const).map((type) => line.notice(type, 5, '{"from":1}')),
+  ),
+  ...[across('bbo'), across('arbitrage')].flatMap((line) => [line.state([], 5), line.update(readings, 6) ?? '']),
   messages.linkGap(topic, 5, 'link_lost'),
   replies.subscribedMessage(1, topic, 'e1', 4, true),
+  replies.subscribedMessage(1, across('arbitrage').topic, 'e1', 0, true),
   replies.unsubscribedMessage('a', topicOf('status')),
   replies.errorMessage(null, 'unknown_channel', 'no such channel', { channel: 'x' }),
   replies.pongMessage(null),

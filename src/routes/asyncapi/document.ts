@@ -8,7 +8,8 @@ const ASYNCAPI = '3.0.0'
 /** What the specification's own schema objects are a superset of. */
 const SCHEMA_DIALECT = 'draft-07'
 
-const description = `Live trades, candles, tickers, best bids and offers, order books and funding rates of crypto exchanges.
+const description = `Live trades, candles, tickers, best bids and offers, order books and funding rates of crypto exchanges,
+and, with \`exchange: "*"\`, the best bid and offer and arbitrage across them.
 A client sends one command a message; the server sends frames, each a JSON array of messages.
 Close codes: 1008 slow or abuse, 1012 restart, 4401 not allowed.`
 
@@ -28,7 +29,7 @@ export function describeStream(url: URL) {
         ...channel('/v1/stream/{exchange}', 'The feed of one exchange'),
         parameters: { exchange: { enum: [...exchangeNames], description: 'Its name' } },
       },
-      all: channel('/v1/stream', 'A relay for every exchange'),
+      all: channel('/v1/stream', 'A relay for every exchange, and for what is seen across them'),
     },
     operations: {
       ...operations('exchange'),

@@ -1,8 +1,10 @@
 import { z } from 'zod'
 import { marketChannels } from '../../domain/event.ts'
 import { intervals } from '../../domain/interval.ts'
-import { bookDepths, channels } from '../../domain/topic.ts'
+import { quoteGroups } from '../../domain/quote-group.ts'
+import { ALL_EXCHANGES, bookDepths, channels } from '../../domain/topic.ts'
 import { feedStates } from '../../live/status.ts'
+import { arbitrageData, consolidatedBboData } from '../across/schemas.ts'
 
 /** What the server sends, message by message: what `live/messages.ts` and `live/replies.ts` write as text. */
 
@@ -26,6 +28,17 @@ const instrument = { exchange: z.string(), symbol: z.string(), exchangeSymbol: z
 
 function dataMessage<T extends string, D extends z.ZodRawShape>(type: T, data: D) {
   return z.object({ type: z.literal(type), ...instrument, ...numbers, data: z.object(data) })
+}
+
+const across = {
+  quotes: z.enum(quoteGroups).optional().meta({ description: 'Quotes that count as one' }),
+  threshold: decimal.optional().meta({ description: 'Of arbitrage: the least net spread that is told, in percent' }),
+}
+
+/** What a relay makes of the books of every exchange: times of the exchanges stand with each book. */
+function acrossMessage<T extends string, D extends z.ZodRawShape>(type: T, data: D) {
+  const head = { exchange: z.literal(ALL_EXCHANGES), symbol: z.string(), exchangeSymbol: z.null(), ...across }
+  return z.object({ type: z.literal(type), ...head, ...numbers, data: z.object(data) })
 }
 
 const level = z.object({ price: decimal, size: decimal.nullable() }).nullable()
@@ -59,7 +72,12 @@ const dataMessages = {
     volume: decimal.nullable(),
     quoteVolume: decimal.nullable(),
   }),
-  bbo: dataMessage('bbo', { bid: level, ask: level }),
+  bbo: z
+    .union([acrossMessage('bbo', consolidatedBboData), dataMessage('bbo', { bid: level, ask: level })])
+    .meta({ description: 'With `exchange: "*"`: of every exchange, and the best across them, at each change' }),
+  arbitrage: acrossMessage('arbitrage', arbitrageData).meta({
+    description: 'At each change while the net spread is at or above the threshold, and once when it has fallen below',
+  }),
   book: dataMessage('book', {
     kind: z.enum(['snapshot', 'update']).meta({ description: 'A snapshot replaces all levels' }),
     depth: z.literal([...bookDepths]),
@@ -85,6 +103,7 @@ const topic = {
   symbol: z.string().optional(),
   interval: z.enum(intervals).optional(),
   depth: z.literal([...bookDepths]).optional(),
+  ...across,
 }
 
 function notice<T extends string>(type: T, description: string) {

@@ -1,4 +1,4 @@
-import { type Decimal, multiplyDecimals, ZERO } from '../domain/decimal.ts'
+import { type Decimal, multiplyDecimals, ZERO } from './decimal.ts'
 
 /** A running sum of decimals, exact: one scaled integer, which becomes text only when it is asked for. */
 export class DecimalSum {

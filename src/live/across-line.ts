@@ -1,0 +1,113 @@
+import { compareDecimals, ZERO } from '../domain/decimal.ts'
+import { kindOfSymbol } from '../domain/instrument.ts'
+import type { ClientTopic } from '../domain/topic.ts'
+import { type Arbitrage, bestArbitrage, takerFeeOf } from './arbitrage.ts'
+import {
+  type BookReading,
+  consolidate,
+  DEFAULT_MAX_AGE_MS,
+  type ExchangeBbo,
+  type LeftOut,
+  sortOut,
+} from './consolidated.ts'
+import { TopicLine } from './messages.ts'
+
+/** While nothing changes but the times of books, clients hear of those so often: ages tell who is alive. */
+const REFRESH_MS = 1_000
+
+/** What an `arbitrage` message says. */
+interface ArbitrageData {
+  /** Whether what pays best is at or above the threshold. */
+  readonly above: boolean
+  /** What pays best; `null` while there are no two exchanges to compare. */
+  readonly best: Arbitrage | null
+  readonly leftOut: readonly LeftOut[]
+}
+
+interface View {
+  readonly data: object
+  /** All in it that is worth a message. */
+  readonly content: string
+  /** What changes without being worth one each time. */
+  readonly times: string
+}
+
+/** The messages of one topic across exchanges: one for each change, and now and then one for the times. */
+export class AcrossLine {
+  readonly topic: ClientTopic
+  /** Changes whenever the numbers begin anew. */
+  readonly epoch: string
+  readonly #line: TopicLine
+  readonly #view: (readings: readonly BookReading[]) => View
+  #shown: View | null = null
+  #shownAt = 0
+
+  constructor(topic: ClientTopic, epoch: string) {
+    this.topic = topic
+    this.epoch = epoch
+    this.#line = new TopicLine(topic, null)
+    this.#view = topic.channel === 'bbo' ? viewBbo : (readings) => viewArbitrage(topic, readings)
+  }
+
+  get key(): string {
+    return this.#line.key
+  }
+
+  get seq(): number {
+    return this.#line.seq
+  }
+
+  /** How things stand, for one who has just subscribed. */
+  state(readings: readonly BookReading[], now: number): string {
+    const view = this.#view(readings)
+    if (this.#shown === null) this.#show(view, now)
+    return this.#line.state(null, now, JSON.stringify(view.data))
+  }
+
+  /** The next message; `null` where nothing is worth one. */
+  update(readings: readonly BookReading[], now: number): string | null {
+    const view = this.#view(readings)
+    const shown = this.#shown
+    const isRefresh = shown?.times !== view.times && now - this.#shownAt >= REFRESH_MS
+    if (shown?.content === view.content && !isRefresh) return null
+    this.#show(view, now)
+    return this.#line.next(null, now, JSON.stringify(view.data))
+  }
+
+  #show(view: View, now: number): void {
+    this.#shown = view
+    this.#shownAt = now
+  }
+}
+
+function viewBbo(readings: readonly BookReading[]): View {
+  const data = consolidate(readings, DEFAULT_MAX_AGE_MS)
+  return { data, content: contentOf(data.exchanges) + reasonsOf(data.leftOut), times: timesOf(data.exchanges) }
+}
+
+/** Below the threshold nothing is worth a message but that it is so. */
+function viewArbitrage({ symbol, threshold = ZERO }: ClientTopic, readings: readonly BookReading[]): View {
+  const { exchanges, leftOut } = sortOut(readings, DEFAULT_MAX_AGE_MS)
+  const best = bestArbitrage(exchanges, takerFeeOf(kindOfSymbol(symbol ?? '')))
+  const above = best !== null && compareDecimals(best.netPercent, threshold) >= 0
+  const data: ArbitrageData = { above, best, leftOut }
+  if (!above) return { data, content: 'below', times: '' }
+  const { buy, sell } = best
+  const content = [buy, sell].map((leg) => `${leg.exchange} ${leg.symbol} ${leg.price} ${leg.size}`).join()
+  return { data, content, times: timesOf([buy, sell]) }
+}
+
+function contentOf(books: readonly ExchangeBbo[]): string {
+  return books
+    .map(({ exchange, symbol, bid, ask }) => [exchange, symbol, bid?.price, bid?.size, ask?.price, ask?.size].join(' '))
+    .join()
+}
+
+/** Details may count milliseconds. */
+function reasonsOf(leftOut: readonly LeftOut[]): string {
+  return leftOut.map(({ exchange, symbol, reason }) => `|${exchange} ${symbol} ${reason}`).join('')
+}
+
+function timesOf(books: readonly { readonly receivedTime: number }[]): string {
+  return books.map(({ receivedTime }) => receivedTime).join()
+}

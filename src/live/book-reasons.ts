@@ -1,0 +1,3 @@
+/** Why there is no book, in words that whoever looks across exchanges tells apart. */
+export const SILENT = 'the stream was silent'
+export const CROSSED = 'the book was crossed'
