@@ -18,8 +18,10 @@ CREATE TABLE `candle_changes` (
 --> statement-breakpoint
 CREATE TABLE `checked_series` (
 	`series_id` integer PRIMARY KEY NOT NULL,
+	`checked_from` integer NOT NULL,
 	`checked_to` integer NOT NULL,
-	`checked_at` integer NOT NULL
+	`checked_at` integer NOT NULL,
+	`version` integer NOT NULL
 );
 --> statement-breakpoint
 CREATE TABLE `exchanges` (
@@ -46,6 +48,18 @@ CREATE TABLE `funding_coverage` (
 	`instrument_id` integer NOT NULL,
 	`start_time` integer NOT NULL,
 	`end_time` integer NOT NULL,
+	`written_by` text NOT NULL,
+	PRIMARY KEY(`instrument_id`, `start_time`)
+) WITHOUT ROWID;
+--> statement-breakpoint
+CREATE TABLE `funding_gaps` (
+	`instrument_id` integer NOT NULL,
+	`start_time` integer NOT NULL,
+	`end_time` integer NOT NULL,
+	`reason` text NOT NULL,
+	`attempts` integer NOT NULL,
+	`next_attempt_at` integer NOT NULL,
+	`absent_since` integer,
 	`written_by` text NOT NULL,
 	PRIMARY KEY(`instrument_id`, `start_time`)
 ) WITHOUT ROWID;

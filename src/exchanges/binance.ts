@@ -152,6 +152,7 @@ export const binance = {
       }))
     },
 
+    maxFundingRates: MAX_FUNDING_RATES,
     fundingRates({ kind, exchangeSymbol }, window) {
       const [startTime, endTime] = [window.start, window.end - 1]
       const query = { symbol: exchangeSymbol, startTime, endTime, limit: MAX_FUNDING_RATES }

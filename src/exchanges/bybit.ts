@@ -87,6 +87,7 @@ export const bybit = {
       return call(kind, 'orderbook', query, (body) => ({ ...bybitDecoders.orderBook(body), exchangeSymbol }))
     },
 
+    maxFundingRates: MAX_FUNDING_RATES,
     fundingRates({ kind, exchangeSymbol }, window) {
       const [startTime, endTime] = [window.start, window.end - 1]
       const query = { symbol: exchangeSymbol, startTime, endTime, limit: MAX_FUNDING_RATES }

@@ -60,6 +60,8 @@ export interface RestApi {
   orderBook(instrument: Instrument, depth: number): RestCall<BookSnapshot>
   /** Past funding rates, ascending; absent where the exchange has no perpetuals here. */
   fundingRates?(instrument: Instrument, window: Window): RestCall<readonly FundingRate[]>
+  /** The most rates of one answer: one with so many may lack some of those in its window, at either end. */
+  readonly maxFundingRates?: number
   /** What an answer means, before its body is decoded. */
   classify(status: number, headers: Headers, body: string): RestOutcome
 }

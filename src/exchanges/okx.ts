@@ -123,6 +123,7 @@ export const okx = {
       return call(kind, 'market/books', query, 'books', (body) => ({ ...okxDecoders.orderBook(body), exchangeSymbol }))
     },
 
+    maxFundingRates: MAX_FUNDING_RATES,
     fundingRates({ kind, exchangeSymbol }, window) {
       const query = { instId: exchangeSymbol, before: window.start - 1, after: window.end, limit: MAX_FUNDING_RATES }
       return call(kind, 'public/funding-rate-history', query, 'funding-rate-history', (body) =>

@@ -3,18 +3,15 @@ import { nextOpenTime } from '../domain/interval.ts'
 import type { SeriesState } from '../domain/series.ts'
 import type { ExchangeConnector } from '../exchanges/connector.ts'
 import { FINEST, type FoundCandle, findFirstCandle, findLastCandle, type SendCandles } from './bounds.ts'
+import { FundingLoader } from './funding-loader.ts'
 import { CONCURRENT_FETCHES, type ExchangeHttp, type Sent } from './http.ts'
 import { judgePage } from './load-page.ts'
 import { byUrgency, finishedBackfills, nextDueAt, type Page, planSeries } from './plan.ts'
 import type { FinishedBackfills, LoaderStore } from './ports.ts'
+import { putOffMs, REJECTED_DELAY_MS, Run } from './run.ts'
 
 /** One run is short, so that the newest data waits behind no long one, and stays far below an alarm's limits. */
 export const RUN_MS = 20_000
-const RUN_STATEMENTS = 200
-/** A series that fails is put off by this, doubled at each failure in a row up to the most (ms). */
-const FAILURE_DELAY = { first: 2_000, most: 15 * 60_000 } as const
-/** Instruments that the exchange does not know (any more) are asked for this rarely. */
-const REJECTED_DELAY_MS = 6 * 3_600_000
 
 export interface LoaderDeps {
   readonly connector: ExchangeConnector
@@ -37,19 +34,25 @@ export async function runLoader(deps: LoaderDeps, deadline: number): Promise<num
 
 class LoaderRun {
   readonly #deps: LoaderDeps
-  readonly #deadline: number
-  readonly #statementsBefore: number
+  readonly #run: Run
+  readonly #funding: FundingLoader
   /** Series that failed in this run: they are not asked for again before the next. */
   readonly #failed = new Set<number>()
-  #nextRun = Number.POSITIVE_INFINITY
 
   constructor(deps: LoaderDeps, deadline: number) {
     this.#deps = deps
-    this.#deadline = deadline
-    this.#statementsBefore = deps.store.statements
+    this.#run = new Run(deps.clock, deps.store, deadline)
+    this.#funding = new FundingLoader(deps, this.#run)
   }
 
+  /** The pages of candles and of funding rates stand in one order: neither keeps the newest of the other waiting. */
   async perform(): Promise<number> {
+    const pages = [...(await this.#plan()), ...(await this.#funding.plan())].sort(byUrgency)
+    await inParallel(pages, (page) => ('series' in page ? this.#load(page) : this.#funding.load(page)))
+    return this.#run.nextAt
+  }
+
+  async #plan(): Promise<Page[]> {
     const { connector, http, store, clock } = this.#deps
     const states = (await store.readState()).filter((series) => this.#isReady(series))
     const { settleMs, maxCandles } = connector.rest
@@ -63,16 +66,10 @@ class LoaderRun {
       const backfillIds = finishedBackfills(series, now, settleMs)
       if (backfillIds.length > 0) finished.push({ seriesId: series.id, backfillIds })
       pages.push(...planSeries(series, now, { settleMs, maxCandles: maxCandles[kind] }))
-      this.#runAgainAt(clock.now() + Math.max(0, nextDueAt(series, now, settleMs) - now))
+      this.#run.againAt(clock.now() + Math.max(0, nextDueAt(series, now, settleMs) - now))
     }
     if (finished.length > 0) await store.finishBackfills(finished, clock.now())
-    pages.sort(byUrgency)
-    await inParallel(pages, (page) => this.#load(page))
-    return Math.max(this.#nextRun, clock.now())
-  }
-
-  #runAgainAt(time: number): void {
-    this.#nextRun = Math.min(this.#nextRun, time)
+    return pages
   }
 
   /** Series whose host is blocked, or that are put off, wait; the run comes back for them. */
@@ -80,14 +77,8 @@ class LoaderRun {
     const now = this.#deps.clock.now()
     const readyAt = Math.max(this.#deps.http.availableAt(series.instrument.kind), series.nextAttemptAt)
     if (readyAt <= now) return true
-    this.#runAgainAt(readyAt)
+    this.#run.againAt(readyAt)
     return false
-  }
-
-  #hasTime(): boolean {
-    return (
-      this.#deps.clock.now() < this.#deadline && this.#deps.store.statements - this.#statementsBefore < RUN_STATEMENTS
-    )
   }
 
   /** The series with its first candle's time and its instrument's end; `undefined` where they cannot be had now. */
@@ -95,11 +86,11 @@ class LoaderRun {
     const { connector, http, store } = this.#deps
     const { instrument, interval } = series
     const now = http.exchangeTime(instrument.kind)
-    const send: SendCandles = (call) => http.send(call, 'repair', this.#deadline)
+    const send: SendCandles = (call) => http.send(call, 'repair', this.#run.deadline)
     let { firstCandleTime } = series
     const isKnown = firstCandleTime !== null && (instrument.validTo === null || instrument.endFound)
-    if (!isKnown && !this.#hasTime()) {
-      this.#runAgainAt(this.#deps.clock.now())
+    if (!isKnown && !this.#run.hasTime()) {
+      this.#run.againNow()
       return undefined
     }
     if (firstCandleTime === null) {
@@ -130,27 +121,19 @@ class LoaderRun {
   async #load(page: Page): Promise<void> {
     const { series, lane, window } = page
     if (this.#failed.has(series.id)) return
-    if (!this.#hasTime()) return this.#runAgainAt(this.#deps.clock.now())
+    if (!this.#run.hasTime()) return this.#run.againNow()
     const { connector, http, store } = this.#deps
     const { instrument, interval } = series
     const call = connector.rest.candles(instrument, interval, window, http.exchangeTime(instrument.kind))
-    const sent = await http.send(call, lane, this.#deadline)
+    const sent = await http.send(call, lane, this.#run.deadline)
     if (sent.kind !== 'answer') return this.#handleFailure(series, sent)
     await store.writeChunk(judgePage(page, sent.value, sent.readAt, connector.rest.settleMs))
-    this.#runAgainAt(this.#deps.clock.now())
+    this.#run.againNow()
   }
 
   async #handleFailure(series: SeriesState, sent: Exclude<Sent<never>, { readonly kind: 'answer' }>): Promise<void> {
-    switch (sent.kind) {
-      case 'deferred':
-        return this.#runAgainAt(sent.until)
-      case 'rejected':
-        return this.#fail(series, sent.reason, sent.unknownInstrument ? REJECTED_DELAY_MS : FAILURE_DELAY.most)
-      case 'failed': {
-        const delayMs = FAILURE_DELAY.first * 2 ** Math.min(series.failures, 30)
-        return this.#fail(series, sent.reason, Math.min(delayMs, FAILURE_DELAY.most))
-      }
-    }
+    if (sent.kind === 'deferred') return this.#run.againAt(sent.until)
+    await this.#fail(series, sent.reason, putOffMs(sent, series.failures))
   }
 
   async #fail(series: SeriesState, reason: string, delayMs: number): Promise<void> {
@@ -158,7 +141,7 @@ class LoaderRun {
     this.#failed.add(series.id)
     const nextAttemptAt = this.#deps.clock.now() + delayMs
     await this.#deps.store.recordFailure(series.id, nextAttemptAt, reason)
-    this.#runAgainAt(nextAttemptAt)
+    this.#run.againAt(nextAttemptAt)
   }
 }
 

@@ -184,7 +184,7 @@ function verifyPages(series: SeriesState, exchangeTime: number, end: number, { m
 
 const URGENCY = { tail: 0, repair: 1, backfill: 2 } as const satisfies Record<Page['lane'], number>
 
-/** One order for the pages of all series: by lane, in a lane the newest first. */
-export function byUrgency(a: Page, b: Page): number {
+/** One order for all pages, of candles and of anything else: by lane, in a lane the newest first. */
+export function byUrgency(a: Pick<Page, 'lane' | 'window'>, b: Pick<Page, 'lane' | 'window'>): number {
   return URGENCY[a.lane] - URGENCY[b.lane] || b.window.end - a.window.end
 }

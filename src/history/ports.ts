@@ -1,3 +1,4 @@
+import type { FundingChunk, FundingState } from '../domain/funding-history.ts'
 import type { Instrument, RejectedRecord } from '../domain/instrument.ts'
 import type { Interval } from '../domain/interval.ts'
 import type { Chunk, SeriesState } from '../domain/series.ts'
@@ -30,6 +31,11 @@ export interface LoaderStore {
   recordDefaults(symbols: readonly string[], intervals: readonly Interval[], from: number): Promise<void>
   /** Rolls complete, verified input up into stored derived candles of a day and longer. */
   rollUp(states: readonly SeriesState[]): Promise<void>
+  /** The perpetuals with a recorded series, and how far their funding rates are loaded. */
+  readFundingState(): Promise<FundingState[]>
+  writeFunding(chunk: FundingChunk): Promise<void>
+  /** Puts the funding rates of an instrument off until `nextAttemptAt`. */
+  recordFundingFailure(instrumentId: number, nextAttemptAt: number, error: string): Promise<void>
   /** How many statements have been sent since the object was made: a run may use 200. */
   readonly statements: number
 }

@@ -1,5 +1,5 @@
 import type { Refusal } from '../domain/answer.ts'
-import type { TickerValues } from '../domain/event.ts'
+import type { FundingValues, TickerValues } from '../domain/event.ts'
 import type { BookLevel, Level } from '../domain/order-book.ts'
 
 export const feedStates = ['connecting', 'live', 'stale', 'geo-blocked', 'stopped'] as const
@@ -61,6 +61,12 @@ export interface LiveTicker {
   readonly ticker: TickerValues
   readonly bid: Level | null
   readonly ask: Level | null
+}
+
+export interface LiveFunding {
+  readonly exchangeSymbol: string
+  /** What the exchange does not send is `null`. */
+  readonly funding: FundingValues
 }
 
 export interface LiveOrderBook {

@@ -4,9 +4,9 @@ import type { Clock } from '../domain/clock.ts'
 import type { SymbolQuery } from '../domain/instrument.ts'
 import { type Interval, isInterval, type Window } from '../domain/interval.ts'
 import type { StoredInstrument } from '../domain/series.ts'
-import { storedInstrument } from './loader-store.ts'
-import { coverage, exchanges, instruments, series } from './schema.ts'
+import { coverage, exchanges, instrumentAliases, instruments, series } from './schema.ts'
 import type { Reader } from './sessions.ts'
+import { storedInstrument } from './stored-instrument.ts'
 import type { Stores } from './stores.ts'
 
 /** An instrument and which series of it there are. What answers say of their data is not here: it is read with the data. */
@@ -42,7 +42,7 @@ export class Catalog {
     this.#clock = clock
   }
 
-  /** The instrument that trades under a name today, else the one that did last; `undefined` for an unknown name. */
+  /** The instrument that trades under a name today, else the one that did last, also before it was renamed. */
   async find(exchange: string, query: SymbolQuery): Promise<CatalogEntry | undefined> {
     const key = `${exchange} ${nameOf(query)}`
     const kept = this.#entries.get(key)
@@ -78,11 +78,15 @@ export class Catalog {
 }
 
 async function readEntry(db: D1Database, exchange: string, query: SymbolQuery): Promise<CatalogEntry | undefined> {
+  return (await readNamed(db, exchange, isNamed(query))) ?? readNamed(db, exchange, wasNamed(exchange, query))
+}
+
+async function readNamed(db: D1Database, exchange: string, named: SQL | undefined): Promise<CatalogEntry | undefined> {
   const rows = await drizzle(db)
     .select({ instruments, series, coveredFrom: COVERED_FROM, coveredTo: COVERED_TO })
     .from(instruments)
     .leftJoin(series, eq(series.instrumentId, instruments.id))
-    .where(and(eq(instruments.exchange, exchange), isNamed(query)))
+    .where(and(eq(instruments.exchange, exchange), named))
     .orderBy(desc(isNull(instruments.validTo)), desc(instruments.validTo), desc(instruments.id))
   const [first] = rows
   if (first === undefined) return undefined
@@ -102,6 +106,13 @@ export function isNamed(query: SymbolQuery): SQL | undefined {
     eq(instruments.kind, query.kind),
     eq(sql`upper(${instruments.base} || ${instruments.quote})`, query.joined),
   )
+}
+
+/** Whether a row of `instruments` had the symbol that a caller has named before it was renamed. */
+export function wasNamed(exchange: string, query: SymbolQuery): SQL {
+  if (query.by === 'joined') return sql`false`
+  return sql`${instruments.id} IN (SELECT ${instrumentAliases.instrumentId} FROM ${instrumentAliases}
+    WHERE ${instrumentAliases.exchange} = ${exchange} AND ${instrumentAliases.symbol} = ${query.symbol})`
 }
 
 const COVERED_FROM = sql<number | null>`(SELECT min(start_time) FROM ${coverage} WHERE series_id = ${series.id})`
@@ -128,10 +139,13 @@ export async function readInstruments(
   const { results } = await db
     .prepare(NAMED_INSTRUMENTS)
     .bind(exchange, JSON.stringify(queries.map(nameOf)))
-    .all<NamedInstrument & { readonly joined: string }>()
+    .all<NamedInstrument & { readonly name: string; readonly joined: string | null }>()
   // Those that trade today come last, so that they win.
-  const byName = new Map(results.flatMap((row) => [[row.symbol, row] as const, [row.joined, row] as const]))
-  return queries.map((query) => byName.get(nameOf(query)))
+  const byName = new Map(results.flatMap((row) => [[row.name, row] as const, [row.joined, row] as const]))
+  return queries.map((query) => {
+    const found = byName.get(nameOf(query))
+    return found && { id: found.id, symbol: found.symbol }
+  })
 }
 
 export interface NamedInstrument {
@@ -147,6 +161,11 @@ function nameOf(query: SymbolQuery): string {
 const JOINED_NAME = `kind || ' ' || upper(base || quote)`
 
 const NAMED_INSTRUMENTS = `
-SELECT id, symbol, ${JOINED_NAME} AS joined FROM instruments
-WHERE exchange = ?1 AND (symbol IN (SELECT value FROM json_each(?2)) OR ${JOINED_NAME} IN (SELECT value FROM json_each(?2)))
-ORDER BY valid_to IS NULL, valid_to, id`
+SELECT id, symbol, name, joined FROM (
+  SELECT id, symbol, symbol AS name, ${JOINED_NAME} AS joined, 1 AS is_current, valid_to FROM instruments
+  WHERE exchange = ?1 AND (symbol IN (SELECT value FROM json_each(?2)) OR ${JOINED_NAME} IN (SELECT value FROM json_each(?2)))
+  UNION ALL
+  SELECT i.id, i.symbol, a.symbol, NULL, 0, i.valid_to FROM instrument_aliases a JOIN instruments i ON i.id = a.instrument_id
+  WHERE a.exchange = ?1 AND a.symbol IN (SELECT value FROM json_each(?2))
+)
+ORDER BY is_current, valid_to IS NULL, valid_to, id`

@@ -1,14 +1,14 @@
-import { and, desc, eq, isNotNull, isNull } from 'drizzle-orm'
+import { and, desc, eq, isNotNull, isNull, type SQL } from 'drizzle-orm'
 import { drizzle } from 'drizzle-orm/d1'
 import { type Candle, candleFault } from '../domain/candle.ts'
 import { parseSymbol } from '../domain/instrument.ts'
 import { floorToInterval, type Interval, isInterval, nextOpenTime } from '../domain/interval.ts'
 import type { Chunk, StoredInstrument } from '../domain/series.ts'
 import type { TradeChunk, TradeSpan } from '../domain/trade-chunk.ts'
-import { isNamed } from './catalog.ts'
+import { isNamed, wasNamed } from './catalog.ts'
 import { chunkStatements, type Lease, underLease } from './chunk.ts'
-import { storedInstrument } from './loader-store.ts'
 import { instruments, series } from './schema.ts'
+import { storedInstrument } from './stored-instrument.ts'
 import { PRUNE_ROWS, pruneStatements, tradeStatements } from './trades.ts'
 
 /** A recorded series of the exchange's own data. */
@@ -45,10 +45,15 @@ export class FeedStore {
   async readInstrument(symbol: string): Promise<StoredInstrument | undefined> {
     const query = parseSymbol(symbol)
     if (query === undefined) return undefined
+    const { exchange } = this.#lease
+    return (await this.#readNamed(isNamed(query))) ?? this.#readNamed(wasNamed(exchange, query))
+  }
+
+  async #readNamed(named: SQL | undefined): Promise<StoredInstrument | undefined> {
     const [row] = await drizzle(this.#db)
       .select()
       .from(instruments)
-      .where(and(eq(instruments.exchange, this.#lease.exchange), isNamed(query), eq(instruments.listed, true)))
+      .where(and(eq(instruments.exchange, this.#lease.exchange), named, eq(instruments.listed, true)))
       .orderBy(desc(isNull(instruments.validTo)), desc(instruments.id))
       .limit(1)
     return row === undefined ? undefined : storedInstrument(row)

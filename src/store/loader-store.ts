@@ -1,13 +1,15 @@
 import { and, desc, eq, inArray, isNotNull, isNull, or, sql } from 'drizzle-orm'
 import { drizzle } from 'drizzle-orm/d1'
-import { decimal } from '../domain/decimal.ts'
+import type { FundingChunk, FundingState } from '../domain/funding-history.ts'
 import type { Instrument, InstrumentKind, RejectedRecord } from '../domain/instrument.ts'
 import { type Interval, isInterval } from '../domain/interval.ts'
 import type { Chunk, SeriesState, StoredInstrument } from '../domain/series.ts'
 import { countStatements, type Lease, underLease, writeChunk } from './chunk.ts'
+import { FUNDING_STATE_STATEMENTS, fundingFailure, fundingStatements, readFundingState } from './funding.ts'
 import { replaceInstrumentsStatements, setEndStatements } from './instruments.ts'
 import { rollUp } from './rollups.ts'
 import { backfillWindows, coverage, gaps, instruments, series } from './schema.ts'
+import { storedInstrument } from './stored-instrument.ts'
 
 /** So many gaps of one exchange are looked at in a run. Where there are more, nothing older than them is planned yet. */
 const MAX_GAPS = 20_000
@@ -168,6 +170,19 @@ export class LoaderStore {
     this.#statements += await rollUp(this.#db, this.#lease, states)
   }
 
+  async readFundingState(): Promise<FundingState[]> {
+    this.#statements += FUNDING_STATE_STATEMENTS
+    return readFundingState(this.#db, this.#lease.exchange)
+  }
+
+  async writeFunding(chunk: FundingChunk): Promise<void> {
+    await this.#write(fundingStatements(this.#db, chunk, this.#newId()))
+  }
+
+  async recordFundingFailure(instrumentId: number, nextAttemptAt: number, error: string): Promise<void> {
+    await this.#write([fundingFailure(this.#db, instrumentId, nextAttemptAt, error)])
+  }
+
   /** An instrument as stored, by its id. */
   async readInstrument(instrumentId: number): Promise<StoredInstrument | undefined> {
     const [row] = await drizzle(this.#db).select().from(instruments).where(eq(instruments.id, instrumentId))
@@ -188,16 +203,6 @@ export class LoaderStore {
   async #write(statements: readonly D1PreparedStatement[]): Promise<void> {
     this.#statements += statements.length + 1
     await underLease(this.#db, this.#lease, statements)
-  }
-}
-
-/** The domain's view of an instrument's row. */
-export function storedInstrument(row: typeof instruments.$inferSelect): StoredInstrument {
-  return {
-    ...row,
-    contractSize: row.contractSize === null ? null : decimal(row.contractSize),
-    tickSize: row.tickSize === null ? null : decimal(row.tickSize),
-    lotSize: row.lotSize === null ? null : decimal(row.lotSize),
   }
 }
 

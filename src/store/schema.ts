@@ -377,6 +377,23 @@ export const fundingCoverage = sqliteTable(
   (table) => [primaryKey({ columns: [table.instrumentId, table.startTime] })],
 )
 
+/** Times of which funding rates were asked for in vain. WITHOUT ROWID. */
+export const fundingGaps = sqliteTable(
+  'funding_gaps',
+  {
+    instrumentId: integer('instrument_id').notNull(),
+    startTime: integer('start_time').notNull(),
+    endTime: integer('end_time').notNull(),
+    reason: text('reason', { enum: ['absent', 'out_of_reach'] }).notNull(),
+    attempts: integer('attempts').notNull(),
+    nextAttemptAt: integer('next_attempt_at').notNull(),
+    /** When an answer that proves absence first lacked them; `null` before that. */
+    absentSince: integer('absent_since'),
+    writtenBy: text('written_by').notNull(),
+  },
+  (table) => [primaryKey({ columns: [table.instrumentId, table.startTime] })],
+)
+
 /** How the loading of an instrument's funding rates stands. */
 export const fundingState = sqliteTable('funding_state', {
   instrumentId: integer('instrument_id').primaryKey(),
@@ -405,11 +422,14 @@ export const findings = sqliteTable(
   (table) => [uniqueIndex('findings_key').on(table.seriesId, table.kind, table.startTime)],
 )
 
-/** How far the checks have come in each series. */
+/** How far the checks have come in each series: forwards with the present, and backwards with the past as it is loaded. */
 export const checkedSeries = sqliteTable('checked_series', {
   seriesId: integer('series_id').primaryKey(),
+  checkedFrom: integer('checked_from').notNull(),
   checkedTo: integer('checked_to').notNull(),
   checkedAt: integer('checked_at').notNull(),
+  /** That of the series when it was checked: while it is the same, there is nothing new to check. */
+  version: integer('version').notNull(),
 })
 
 /**

@@ -41,6 +41,7 @@ const trueTrades = z.object({
     z.object({ id: z.string(), time: z.int(), price: decimal, size: decimal, side: z.enum(['buy', 'sell']) }),
   ),
 })
+const trueFunding = z.object({ rates: z.array(z.tuple([z.int(), z.string(), decimal.nullable()])) })
 const level = z.tuple([decimal, decimal])
 const trueBook = z.object({ sequence: z.int(), time: z.int(), bids: z.array(level), asks: z.array(level) })
 
@@ -57,6 +58,7 @@ export const createTruth = (urls: SimulatorUrls, exchange: ExchangeName, kind: K
     candles: (interval: string, start: number, end: number) => read(trueCandles, '/_truth', { interval, start, end }),
     trades: (query: { fromId?: number; start?: number; end?: number; limit?: number }) =>
       read(trueTrades, '/_truth/trades', query),
+    funding: (start: number, end: number) => read(trueFunding, '/_truth/funding', { start, end }),
     orderBook: (sequence: number, depth: number) => read(trueBook, '/_truth/order-book', { sequence, depth }),
     orderBookAt: (time: number, depth: number) => read(trueBook, '/_truth/order-book', { time, depth }),
   }

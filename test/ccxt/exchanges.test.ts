@@ -157,5 +157,22 @@ describe.concurrent.each(MARKETS)('$exchange $kind $symbol', ({ exchange, kind, 
   })
 })
 
+describe.each(MARKETS.filter(({ kind }) => kind === 'perpetual'))('$exchange $symbol', (market) => {
+  const { exchange, kind, symbol, exchangeSymbol } = market
+
+  it('fetchFundingRateHistory equals the truth', async () => {
+    const now = Date.now()
+    const rates = await clientOf(exchange).fetchFundingRateHistory(symbol, now - 40 * LENGTH_OF_1H, 50)
+    const truth = await createTruth(simulator.urls, exchange, kind, exchangeSymbol).funding(
+      now - 40 * LENGTH_OF_1H,
+      now,
+    )
+    expect(rates.map(({ timestamp, fundingRate }) => [timestamp, fundingRate])).toEqual(
+      truth.rates.map(([time, rate]) => [time, Number(rate)]),
+    )
+    expect(rates.length).toBeGreaterThanOrEqual(5)
+  })
+})
+
 const byId = (a: { id: string | undefined }, b: { id: string | undefined }): number =>
   (a.id ?? '') < (b.id ?? '') ? -1 : 1

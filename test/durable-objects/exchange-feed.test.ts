@@ -54,6 +54,34 @@ describe.concurrent('a feed', () => {
     })
   })
 
+  it.each([
+    ['binance', 'SOL-USDT-PERP', 'SOLUSDT'],
+    ['okx', 'SOL-USDT-PERP', 'SOL-USDT-SWAP'],
+    ['bybit', 'SOL-USDT-PERP', 'SOLUSDT'],
+  ] as const)(
+    'answers with the funding that %s announces, whatever streams its parts come by',
+    async (name, symbol, exchangeSymbol) => {
+      const answer = await feed(name).readFunding(name, symbol)
+      if (!answer.ok) throw new Error(answer.detail)
+      const { funding } = answer.value
+      const decimal = expect.stringMatching(/^-?\d+(\.\d+)?$/)
+      expect(answer.value).toEqual({
+        exchangeSymbol,
+        funding: { rate: decimal, nextFundingTime: expect.any(Number), markPrice: decimal, indexPrice: decimal },
+      })
+      const untilNext = (funding.nextFundingTime ?? 0) - answer.now
+      expect(untilNext).toBeGreaterThan(-60_000)
+      expect(untilNext).toBeLessThanOrEqual(8 * 3_600_000)
+      expect(answer.now - answer.receivedTime).toBeLessThan(90_000)
+    },
+  )
+
+  it('has no funding of what is not a perpetual, or not there', async () => {
+    const spot = await feed('okx').readFunding('okx', 'SOL-USDT')
+    expect(spot).toMatchObject({ ok: false, code: 'unprocessable' })
+    expect(await feed('okx').readFunding('okx', 'NO-NE-PERP')).toMatchObject({ ok: false, code: 'unknown_instrument' })
+  })
+
   it('answers with the reason, not with levels, while a book is not in sync', async () => {
     await control('binance', { fault: { type: 'status', status: 500, path: 'depth', symbol: 'XRPUSDT' } })
     const response = await api('order-books/binance/XRP-USDT?depth=5')

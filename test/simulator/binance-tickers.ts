@@ -5,7 +5,7 @@ import { type Call, instrumentOf, limitOf, priceText, quoteText, sizeText, whole
 import type { Instrument } from './catalogue.ts'
 import { decimalText } from './decimal-text.ts'
 import type { ExchangeState } from './exchange-state.ts'
-import { FUNDING_MS, fundingRate, fundingTimeBefore, fundingTimes } from './funding.ts'
+import { fundingPage, fundingRate, fundingTimeAfter, fundingTimeBefore } from './funding.ts'
 import { CLOSE, COUNT, HIGH, LOW, OPEN, QUOTE_HIGH, QUOTE_LOW, VOLUME } from './market.ts'
 import { json, type Reply } from './protocol.ts'
 import { readSummary } from './summary.ts'
@@ -82,20 +82,23 @@ export const tickerPrice = (call: Call): Reply =>
     })),
   )
 
+/** The mark price at a settlement, padded to `padding` decimals. */
+export const fundingMark = (state: ExchangeState, instrument: Instrument, at: number, padding?: number): string =>
+  decimalText(Math.round(state.market.middle(instrument, at) * 10 ** (8 - instrument.priceScale)), 8, padding)
+
 /** Mark and index of a perpetual now: the middle of the book, the index a second behind. */
 export const premiumOf = (state: ExchangeState, instrument: Instrument) => {
   const now = state.until(instrument)
   const middle = (shift: number) =>
     decimalText(Math.round(state.market.middle(instrument, now - shift) * 10 ** (8 - instrument.priceScale)), 8, 8)
-  const last = fundingTimeBefore(now)
   return {
     symbol: instrument.exchangeSymbol,
     markPrice: middle(0),
     indexPrice: middle(1000),
     estimatedSettlePrice: middle(2000),
-    lastFundingRate: decimalText(fundingRate(state.market.seed, instrument, last), 8, 8),
+    lastFundingRate: decimalText(fundingRate(state.market.seed, instrument, fundingTimeBefore(instrument, now)), 8, 8),
     interestRate: '0.00010000',
-    nextFundingTime: last + FUNDING_MS,
+    nextFundingTime: fundingTimeAfter(instrument, now),
     time: now,
   }
 }
@@ -103,22 +106,21 @@ export const premiumOf = (state: ExchangeState, instrument: Instrument) => {
 export const premiumIndex = (call: Call): Reply => oneOrMany(call, (instrument) => [premiumOf(call.state, instrument)])
 
 export const fundingHistory = (call: Call): Reply => {
-  const { state, query } = call
+  const { state, query, target } = call
   const instrument = instrumentOf(call)
-  const start = wholeNumber(query, 'startTime')
-  const limit = limitOf(call, 100, 1000)
-  const end = Math.min(wholeNumber(query, 'endTime') ?? state.now(), state.until(instrument))
-  const times = fundingTimes(instrument, start ?? end - limit * FUNDING_MS, end)
+  const times = fundingPage(state, target, instrument, {
+    from: wholeNumber(query, 'startTime'),
+    to: Math.min(wholeNumber(query, 'endTime') ?? state.now(), state.until(instrument)),
+    limit: limitOf(call, 100, 1000),
+    take: 'oldest',
+    order: 'ascending',
+  })
   return json(
-    (start === undefined ? times.slice(-limit) : times.slice(0, limit)).map((fundingTime) => ({
+    times.map((fundingTime) => ({
       symbol: instrument.exchangeSymbol,
       fundingTime,
       fundingRate: decimalText(fundingRate(state.market.seed, instrument, fundingTime), 8, 8),
-      markPrice: decimalText(
-        Math.round(state.market.middle(instrument, fundingTime) * 10 ** (8 - instrument.priceScale)),
-        8,
-        8,
-      ),
+      markPrice: fundingMark(state, instrument, fundingTime, 8),
     })),
   )
 }

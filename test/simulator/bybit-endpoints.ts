@@ -11,7 +11,7 @@ import type { Instrument, Kind } from './catalogue.ts'
 import { decimalText, spell, wideDigits } from './decimal-text.ts'
 import type { ExchangeState } from './exchange-state.ts'
 import { readSnapshot } from './fault-reply.ts'
-import { FUNDING_MS, fundingRate, fundingTimeBefore, fundingTimes } from './funding.ts'
+import { fundingHours, fundingPage, fundingRate, fundingTimeAfter } from './funding.ts'
 import { type CandleInterval, INTERVALS } from './intervals.ts'
 import { CLOSE, HIGH, LOW, OPEN, QUOTE_HIGH, QUOTE_LOW, VOLUME } from './market.ts'
 import { bookSequenceAt } from './order-book.ts'
@@ -190,9 +190,9 @@ export const tickerRecord = (
     prevPrice1h: price(instrument, Math.round(state.market.middle(instrument, end - 3_600_000))),
     openInterest: size(instrument, row[VOLUME] ?? 0),
     openInterestValue: spell(turnover, instrument.priceScale + instrument.sizeScale),
-    fundingRate: decimalText(fundingRate(state.market.seed, instrument, fundingTimeBefore(end) + FUNDING_MS), 8),
-    nextFundingTime: String(fundingTimeBefore(end) + FUNDING_MS),
-    fundingIntervalHour: '8',
+    fundingRate: decimalText(fundingRate(state.market.seed, instrument, fundingTimeAfter(instrument, end)), 8),
+    nextFundingTime: String(fundingTimeAfter(instrument, end)),
+    fundingIntervalHour: String(fundingHours(instrument)),
     predictedDeliveryPrice: '',
     basisRate: '',
     deliveryFeeRate: '',
@@ -276,16 +276,18 @@ const fundingHistory = (call: Call): Reply => {
   const start = wholeNumber(call, 'startTime')
   const end = wholeNumber(call, 'endTime')
   if (start !== undefined && end === undefined) throw bybitError(state, 10001, 'params error: Time Is Invalid')
-  const limit = limitOf(call, 200, 200)
-  const to = Math.min(end ?? state.now(), state.until(instrument))
-  const list = fundingTimes(instrument, start ?? to - limit * FUNDING_MS, to)
-    .slice(-limit)
-    .reverse()
-    .map((time) => ({
-      symbol: instrument.exchangeSymbol,
-      fundingRate: decimalText(fundingRate(state.market.seed, instrument, time), 8),
-      fundingRateTimestamp: String(time),
-    }))
+  const times = fundingPage(state, call.target, instrument, {
+    from: start,
+    to: Math.min(end ?? state.now(), state.until(instrument)),
+    limit: limitOf(call, 200, 200),
+    take: 'newest',
+    order: 'descending',
+  })
+  const list = times.map((fundingTime) => ({
+    symbol: instrument.exchangeSymbol,
+    fundingRate: decimalText(fundingRate(state.market.seed, instrument, fundingTime), 8),
+    fundingRateTimestamp: String(fundingTime),
+  }))
   return ok(state, { category, list })
 }
 

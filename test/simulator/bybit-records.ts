@@ -5,6 +5,7 @@
 
 import type { Instrument } from './catalogue.ts'
 import { decimalText } from './decimal-text.ts'
+import { fundingHours } from './funding.ts'
 
 /** Spot records say nothing about the launch. */
 export const bybitSpotRecord = (instrument: Instrument) => {
@@ -59,7 +60,7 @@ export const bybitLinearRecord = (instrument: Instrument, isTrading: boolean) =>
       minNotionalValue: '5',
     },
     unifiedMarginTrade: true,
-    fundingInterval: 480,
+    fundingInterval: fundingHours(instrument) * 60,
     settleCoin: instrument.quote,
     copyTrading: 'both',
     upperFundingRate: '0.005',

@@ -7,6 +7,7 @@ import type { FaultOf } from './faults.ts'
 import { type CandleInterval, INTERVALS } from './intervals.ts'
 import { CLOSE, COLUMNS, COUNT, HIGH, LOW, OPEN, VOLUME } from './market.ts'
 import type { Target } from './protocol.ts'
+import { rearranged } from './rearranged.ts'
 import { MINUTE_MS, MINUTES_PER_DAY } from './trade-tape.ts'
 
 const DAY_MS = MINUTES_PER_DAY * MINUTE_MS
@@ -170,17 +171,4 @@ const spoil = (row: Float64Array, how: FaultOf<'invalid'>['how']): void => {
     row[HIGH] = Math.min(row[LOW] ?? 0, row[OPEN] ?? 0, row[CLOSE] ?? 0) - 1
     row[LOW] = high
   }
-}
-
-const rearranged = (state: ExchangeState, target: Target, rows: string[]): string[] => {
-  const now = state.now()
-  let page = rows
-  if (state.faults.take('reorder', target, now)) {
-    const middle = Math.floor(page.length / 2)
-    page = [...page.slice(middle), ...page.slice(0, middle)]
-  }
-  if (state.faults.take('duplicate', target, now)) {
-    page = page.flatMap((row, index) => (index % 3 === 0 ? [row, row] : [row]))
-  }
-  return page
 }

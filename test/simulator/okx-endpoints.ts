@@ -11,7 +11,7 @@ import type { Instrument, Kind } from './catalogue.ts'
 import { decimalText, spell, wideDigits } from './decimal-text.ts'
 import type { ExchangeState } from './exchange-state.ts'
 import { readSnapshot } from './fault-reply.ts'
-import { FUNDING_MS, fundingRate, fundingTimeBefore, fundingTimes } from './funding.ts'
+import { fundingPage, fundingRate, fundingTimeAfter, fundingTimeBefore } from './funding.ts'
 import { type CandleInterval, HONG_KONG_INTERVALS, INTERVALS } from './intervals.ts'
 import { CLOSE, HIGH, LOW, OPEN, QUOTE_HIGH, QUOTE_LOW, VOLUME } from './market.ts'
 import { okxRecord, otherOkxRecords } from './okx-records.ts'
@@ -261,12 +261,13 @@ const currentFunding = (call: Call): Reply => data([fundingRecord(call.state, sw
 /** The rate of the period that runs, to be settled at its end. */
 export const fundingRecord = (state: ExchangeState, instrument: Instrument) => {
   const now = state.now()
-  const last = fundingTimeBefore(now)
+  const last = fundingTimeBefore(instrument, now)
+  const next = fundingTimeAfter(instrument, now)
   const rate = (time: number) => decimalText(fundingRate(state.market.seed, instrument, time), 8)
   return {
     formulaType: 'withRate',
-    fundingRate: rate(last + FUNDING_MS),
-    fundingTime: String(last + FUNDING_MS),
+    fundingRate: rate(next),
+    fundingTime: String(next),
     instId: instrument.exchangeSymbol,
     instType: 'SWAP',
     interestRate: '0.0001',
@@ -274,7 +275,7 @@ export const fundingRecord = (state: ExchangeState, instrument: Instrument) => {
     method: 'current_period',
     minFundingRate: '-0.00375',
     nextFundingRate: '',
-    nextFundingTime: String(last + 2 * FUNDING_MS),
+    nextFundingTime: String(fundingTimeAfter(instrument, next)),
     prevFundingTime: String(last),
     settFundingRate: rate(last),
     settState: 'settled',
@@ -282,22 +283,26 @@ export const fundingRecord = (state: ExchangeState, instrument: Instrument) => {
   }
 }
 
+/** Of the last three months: https://www.okx.com/docs-v5/en/#public-data-rest-api-get-funding-rate-history */
+const FUNDING_HISTORY_MS = 92 * 86_400_000
+
 const fundingHistory = (call: Call): Reply => {
   const instrument = swapOf(call)
-  const after = wholeNumber(call.query, 'after') ?? call.state.now() + 1
-  const before = wholeNumber(call.query, 'before')
-  const limit = limitOf(call.query, 400, 400)
-  const times = fundingTimes(
-    instrument,
-    before === undefined ? after - (limit + 1) * FUNDING_MS : before + 1,
-    after - 1,
-  )
+  const { state, query, target } = call
+  const reach = state.now() - FUNDING_HISTORY_MS
+  const before = wholeNumber(query, 'before')
+  const times = fundingPage(state, target, instrument, {
+    from: before === undefined ? undefined : Math.max(before + 1, reach),
+    to: (wholeNumber(query, 'after') ?? state.now() + 1) - 1,
+    limit: limitOf(query, 400, 400),
+    take: 'newest',
+    order: 'descending',
+  })
   return data(
     times
-      .slice(-limit)
-      .reverse()
+      .filter((time) => time >= reach)
       .map((time) => {
-        const rate = decimalText(fundingRate(call.state.market.seed, instrument, time), 8)
+        const rate = decimalText(fundingRate(state.market.seed, instrument, time), 8)
         return {
           formulaType: 'withRate',
           fundingRate: rate,

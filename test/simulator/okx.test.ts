@@ -123,6 +123,20 @@ describe('other endpoints', () => {
     expect((await get(`${url}/public/instruments`)).body).toMatchObject({ code: '50014' })
   })
 
+  it('give funding of the last three months out, which settles as often as its instrument does', async () => {
+    const history = async (symbol: string, query: string) => {
+      const { text } = await get(`${url}/public/funding-rate-history?instId=${symbol}&${query}`)
+      return [...text.matchAll(/"fundingTime":"(\d+)"/g)].map(([, time]) => Number(time))
+    }
+    const day = 86_400_000
+    const times = await history('BTC-USDT-SWAP', 'before=1')
+    expect(times).toHaveLength(92 * 3)
+    expect(await history('BTC-USDT-SWAP', `before=1&after=${times.at(-1)}`)).toEqual([])
+    const [newest = 0] = times
+    expect(await history('DOGE-USDT-SWAP', `before=${newest - day}&after=${newest}`)).toHaveLength(23)
+    expect(await history('XRP-USDT-SWAP', `before=${newest - day}&after=${newest}`)).toHaveLength(5)
+  })
+
   it('page the history of funding every eight hours', async () => {
     const { text } = await get(`${url}/public/funding-rate-history?instId=BTC-USDT-SWAP&limit=3`)
     const times = [...text.matchAll(/"fundingTime":"(\d+)"/g)].map(([, time]) => Number(time))

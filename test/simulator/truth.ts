@@ -1,9 +1,11 @@
 /** `GET /_truth...`: what really happened on a simulated exchange, in our own normalised form, for tests to compare with. */
 
 import { bookSequenceOf } from './binance-book-ids.ts'
+import { fundingMark } from './binance-tickers.ts'
 import type { Instrument, Kind } from './catalogue.ts'
 import { decimalText, spell, wideDigits } from './decimal-text.ts'
 import type { ExchangeState } from './exchange-state.ts'
+import { fundingRate, fundingTimes } from './funding.ts'
 import { type CandleInterval, intervalNamed } from './intervals.ts'
 import { CLOSE, COLUMNS, COUNT, HIGH, LOW, OPEN, QUOTE_HIGH, QUOTE_LOW, VOLUME } from './market.ts'
 import { bookSequenceAt, readBook } from './order-book.ts'
@@ -36,6 +38,7 @@ export const answerTruth = (state: ExchangeState, path: string, query: URLSearch
   const instrument = state.listings.find(kind, symbol, state.now())
   if (!instrument) throw new Refusal(json({ error: `no ${kind} instrument ${symbol} on ${state.exchange}` }, 404))
   if (path === '/_truth/trades') return json(trueTrades(state, instrument, query))
+  if (path === '/_truth/funding') return json(trueFunding(state, instrument, query))
   if (path === '/_truth/order-book') return json(trueOrderBook(state, instrument, query))
   if (path !== '/_truth') throw new Refusal(json({ error: 'not found' }, 404))
   const interval = intervalNamed(query.get('interval') ?? '1m')
@@ -89,6 +92,18 @@ const trueCandle = (state: ExchangeState, instrument: Instrument, openTime: numb
     state.exchange === 'coinbase' ? null : spell(quote, instrument.priceScale + instrument.baseScale),
     state.exchange === 'binance' ? (row[COUNT] ?? 0) : null,
   ]
+}
+
+/** What was settled in [start, end): time, rate, mark price where the exchange tells it. */
+const trueFunding = (state: ExchangeState, instrument: Instrument, query: URLSearchParams) => {
+  const times = fundingTimes(state, instrument, integer(query, 'start'), integer(query, 'end') - 1)
+  return {
+    rates: times.map((time) => [
+      time,
+      decimalText(fundingRate(state.market.seed, instrument, time), 8),
+      state.exchange === 'binance' ? fundingMark(state, instrument, time) : null,
+    ]),
+  }
 }
 
 /** Trades from `fromId` (the tape's count) on, or of [start, end), or the newest; at most `limit`, ascending. */
