@@ -7,7 +7,13 @@ import { subtractRanges } from './window.ts'
  * - `quarantined`: what the exchange sent for it is unsound;
  * - `not_loaded`: not asked for yet; `load_failing`: the same, and the last attempts failed;
  * - `not_recorded`: neither this interval nor one that it can be derived from is recorded;
- * - `incomplete_input`: the interval is derived, and the candles below it are not all there.
+ * - `incomplete_input`: the interval is derived, and the candles below it are not all there;
+ * - `not_ingested`: the source is a user's own, and they have not sent it.
+ *
+ * Of candles that are built from stored trades, `not_recorded` means that nobody listened to them, and there are more:
+ * - `pruned`: trades of the slot are deleted; `trades_missing`: some were lost while the feed listened;
+ * - `feed_unavailable`: the feed holds them still, and does not answer;
+ * - `too_many_trades`: there are more than one answer reads, and a smaller interval must be asked for.
  */
 export const missingReasons = [
   'absent',
@@ -16,11 +22,22 @@ export const missingReasons = [
   'load_failing',
   'not_recorded',
   'incomplete_input',
+  'not_ingested',
+  'pruned',
+  'trades_missing',
+  'feed_unavailable',
+  'too_many_trades',
 ] as const
 export type MissingReason = (typeof missingReasons)[number]
 
 export interface MissingRange extends Window {
   readonly reason: MissingReason
+}
+
+/** The reason where no slot of its own has any. Nobody loads what users send. */
+export function unexplainedReason(source: string, isFailing: boolean): MissingReason {
+  if (source !== 'exchange') return 'not_ingested'
+  return isFailing ? 'load_failing' : 'not_loaded'
 }
 
 /** A slot that was asked for in vain. */

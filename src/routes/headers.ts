@@ -25,7 +25,12 @@ export const candleHeaders = {
   'X-Next-Cursor': text('`nextCursor`, where there is one'),
   'X-Immutable-Url': text('`immutableUrl`, where there is one'),
   Link: text('`nextUrl` as `rel="next"`, where there is one'),
-  ETag: text('For `If-None-Match`; not with `includeOpen` or `all=true`'),
+  'X-Candles-Compared': {
+    description: 'With `source=trades`: `compared`, not with `all=true`',
+    schema: { type: 'integer' },
+  },
+  'X-Candles-Differing': { description: 'With `source=trades`: `differing`', schema: { type: 'integer' } },
+  ETag: text('For `If-None-Match`; not with `includeOpen`, `all=true` or `source=trades`'),
 } as const
 
 /** Of an answer with trades. */

@@ -1,4 +1,6 @@
+import { exports } from 'cloudflare:workers'
 import { beforeAll, describe, expect, it } from 'vitest'
+import { z } from 'zod'
 import { control, deps, EXCHANGES, type Exchange, faultsInForce, feed, Listener, until } from './scenario.ts'
 
 interface Scenario {
@@ -125,6 +127,8 @@ const SCENARIOS: readonly Scenario[] = [
   },
 ]
 
+const comparison = z.looseObject({ compared: z.int(), differences: z.array(z.unknown()) })
+
 const listeners = new Map<string, Listener>()
 
 beforeAll(async () => {
@@ -200,5 +204,14 @@ describe.concurrent.each(EXCHANGES)('%s survives', (exchange) => {
     const listener = listenerOf(exchange)
     await listener.expectCandles()
     await listener.expectStored()
+  })
+
+  it("all of it with trades that make the exchange's own candles", ONE_BY_ONE, async () => {
+    const [{ symbol }] = listenerOf(exchange).markets
+    const path = `candles/${exchange}/${symbol}?interval=1m&source=trades&limit=60`
+    const response = await exports.default.fetch(`http://worker/v1/${path}`)
+    const { compared, differences } = comparison.parse(await response.json())
+    expect(differences).toEqual([])
+    expect(compared).toBeGreaterThan(0)
   })
 })

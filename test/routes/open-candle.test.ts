@@ -72,6 +72,13 @@ describe('includeOpen=true', () => {
     expect(openTimes(await delisted.json())).toEqual([at(9)])
   })
 
+  it('adds nothing to candles of another source', async () => {
+    const { path, seriesId } = await seed()
+    await env.DB.prepare("UPDATE series SET source = 'ingest' WHERE id = ?1").bind(seriesId).run()
+    const response = await ask(`${path}&limit=2&source=ingest&includeOpen=true`, 10, () => openAt(10))
+    expect(openTimes(await response.json())).toEqual([])
+  })
+
   it('fails as the exchange does', async () => {
     const { path } = await seed()
     const failure = { ok: false, code: 'exchange_unavailable', detail: 'no answer in time' }

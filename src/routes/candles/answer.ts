@@ -1,6 +1,6 @@
-import type { CandleLine } from '../../domain/candle-line.ts'
-import { lifeOf, type MissingRange, missingRanges, rangesOfSlots } from '../../domain/coverage.ts'
-import type { Window } from '../../domain/interval.ts'
+import { type CandleLine, openTimeOf } from '../../domain/candle-line.ts'
+import { lifeOf, type MissingRange, missingRanges, rangesOfSlots, unexplainedReason } from '../../domain/coverage.ts'
+import { nextOpenTime, type Window } from '../../domain/interval.ts'
 import type { StoredInstrument } from '../../domain/series.ts'
 import { intersectWindows } from '../../domain/window.ts'
 import { readCandlePage } from '../../store/candles.ts'
@@ -69,9 +69,10 @@ async function readStoredAnswer(
   const lines = scan.direction === 'backward' ? page.lines.toReversed() : page.lines
   const life = lifeOf(marks.firstCandleTime, instrument.validTo, interval)
   const ranOut = !scan.isBounded && page.window.start === scan.window.start
-  const window = ranOut ? newestWindow(scan, lines[0], life) : page.window
+  const newest = ranOut ? newestWindow(scan, lines[0], life) : page.window
+  const window = series.source === 'exchange' ? newest : sentWindow(scan, newest, lines, ranOut)
   const expected = intersectWindows(window, life)
-  const unexplained = marks.isFailing ? 'load_failing' : 'not_loaded'
+  const unexplained = unexplainedReason(series.source, marks.isFailing)
   const missing = missingRanges(expected, interval, page.covered, page.gaps, unexplained)
   const empty = page.emptySlots.filter((openTime) => openTime >= expected.start && openTime < expected.end)
   return {
@@ -85,5 +86,18 @@ async function readStoredAnswer(
     },
     marks,
     next: nextEdge(scan, page.window, life),
+  }
+}
+
+/**
+ * The newest candles that a user has sent begin and end with what was sent: nobody has said that there are more. Where a
+ * start was asked for, all that was asked for counts.
+ */
+function sentWindow(scan: Scan, window: Window, lines: readonly CandleLine[], ranOut: boolean): Window {
+  const [first, last] = [lines[0], lines.at(-1)]
+  if (scan.isBounded || first === undefined || last === undefined) return window
+  return {
+    start: ranOut ? openTimeOf(first) : window.start,
+    end: scan.reachesPresent ? nextOpenTime(openTimeOf(last), scan.interval) : window.end,
   }
 }

@@ -1,4 +1,4 @@
-import { lifeOf, type MissingRange, missingRanges } from '../../domain/coverage.ts'
+import { lifeOf, type MissingRange, missingRanges, unexplainedReason } from '../../domain/coverage.ts'
 import { invalidField } from '../../domain/errors.ts'
 import {
   ceilToInterval,
@@ -16,10 +16,9 @@ import { readCoverage, type SeriesCoverage } from '../../store/coverage.ts'
 import type { Reader } from '../../store/sessions.ts'
 import type { AppContext } from '../context.ts'
 import { readAnswer } from './answer.ts'
-import { checkComplete } from './check.ts'
+import { type ExportPart, remainingEntries, sendExport } from './export-stream.ts'
 import { type CandlesQuery, MAX_LIMIT } from './query.ts'
-import { CSV_COLUMNS, contentTypes, setMissing, toObject } from './render.ts'
-import { chooseSeries, type Scan, type SeriesChoice } from './scan.ts'
+import { chooseSeries, type Scan } from './scan.ts'
 
 /**
  * The most stored candles that one export reads: 900 pages, below the 1,000 queries that D1 allows one invocation.
@@ -29,22 +28,12 @@ const MAX_EXPORT_SLOTS = 900 * MAX_LIMIT
 /** Of one symbol. Beyond, what is missing is said to be more than is listed. */
 const MAX_LISTED_RANGES = 5_000
 
-interface ExportPart {
-  readonly entry: CatalogEntry
-  readonly choice: SeriesChoice
-  readonly window: Window
-  readonly missing: readonly MissingRange[]
-  /** Whether more may be missing than is listed. */
-  readonly isCut: boolean
+interface StoredPart extends ExportPart {
   /** At most so many candles are stored of it. */
   readonly stored: number
 }
 
-/**
- * Streams the whole window of one or several symbols, one after another, a page at a time: memory stays the same
- * however long it is, and a slow reader is waited for. A stream that breaks off goes on after its last row with
- * `cursor=SYMBOL:OPENTIME`.
- */
+/** Streams the whole window of one or several symbols from what is stored. */
 export async function answerExport(
   c: AppContext,
   exchange: string,
@@ -53,35 +42,13 @@ export async function answerExport(
 ): Promise<Response> {
   const db = c.var.sessions.forExchange(exchange)
   const closed = closedTo(c.var.deps.clock.now(), query.interval, settleMsOf(exchange))
-  const parts: ExportPart[] = []
+  const parts: StoredPart[] = []
   for (const entry of remainingEntries(entries, query)) parts.push(await planPart(db, entry, query, closed))
   checkSize(parts)
-  const missing = parts.flatMap((part) => part.missing)
-  checkComplete(query.strict, missing)
-  const headers = new Headers({
-    'Content-Type': contentTypes[query.format],
-    'Cache-Control': 'no-store',
-    'X-Coverage-Complete': String(missing.length === 0),
-  })
-  setMissing(
-    headers,
-    parts.flatMap((part) =>
-      part.missing.map(({ start, end, reason }) => [part.entry.instrument.symbol, start, end, reason]),
-    ),
-    parts.some((part) => part.isCut),
-  )
-  return new Response(streamOf(exportText(db, parts, query)), { headers })
+  return sendExport(parts, query)
 }
 
-/** The entries that a resumed export has still to send. */
-function remainingEntries(entries: readonly CatalogEntry[], { cursor }: CandlesQuery): readonly CatalogEntry[] {
-  if (cursor === undefined) return entries
-  const index = entries.findIndex(({ instrument }) => instrument.symbol === cursor.symbol)
-  if (index < 0) throw invalidField('cursor', 'names a symbol that this export does not hold')
-  return entries.slice(index)
-}
-
-async function planPart(db: Reader, entry: CatalogEntry, query: CandlesQuery, closed: number): Promise<ExportPart> {
+async function planPart(db: Reader, entry: CatalogEntry, query: CandlesQuery, closed: number): Promise<StoredPart> {
   const { interval, cursor } = query
   const { instrument } = entry
   const resumeAt = cursor?.symbol === instrument.symbol ? nextOpenTime(cursor.time, interval) : undefined
@@ -95,18 +62,21 @@ async function planPart(db: Reader, entry: CatalogEntry, query: CandlesQuery, cl
   const first = coverage?.marks.firstCandleTime ?? (query.start === undefined ? (coverage?.coveredFrom ?? end) : null)
   const life = lifeOf(first === null ? null : floorToInterval(first, interval), instrument.validTo, interval)
   const window = intersectWindows(asked, life)
+  const part = {
+    symbol: instrument.symbol,
+    window,
+    read: (scan: Scan) => readAnswer(db, entry, choice, scan),
+  }
   if (choice.from === 'nothing' || coverage === undefined) {
     const missing = missingRanges(window, interval, [], [], 'not_recorded')
-    return { entry, choice, window, missing, isCut: false, stored: 0 }
+    return { ...part, missing, isCut: false, stored: 0 }
   }
-  const unexplained = coverage.marks.isFailing ? 'load_failing' : 'not_loaded'
+  const unexplained = unexplainedReason(choice.series.source, coverage.marks.isFailing)
   const baseWindow = intersectWindows(window, lifeOf(first, instrument.validTo, choice.series.interval))
   const known = { start: baseWindow.start, end: Math.min(baseWindow.end, knownTo(coverage)) }
   const missing = missingRanges(known, choice.series.interval, coverage.covered, coverage.gaps, unexplained)
   return {
-    entry,
-    choice,
-    window,
+    ...part,
     missing: choice.from === 'stored' ? missing : widened(missing, interval),
     isCut: known.end < baseWindow.end,
     stored: countStored(coverage, known, baseWindow, choice.series.interval),
@@ -136,51 +106,8 @@ function widened(missing: readonly Window[], interval: Interval): MissingRange[]
 }
 
 /** @throws AppError `invalid_request` */
-function checkSize(parts: readonly ExportPart[]): void {
+function checkSize(parts: readonly StoredPart[]): void {
   const total = parts.reduce((sum, { stored }) => sum + stored, 0)
   if (total <= MAX_EXPORT_SLOTS) return
   throw invalidField('start', `the window needs ${total} stored candles; one export reads ${MAX_EXPORT_SLOTS}`)
-}
-
-async function* exportText(db: Reader, parts: readonly ExportPart[], query: CandlesQuery): AsyncGenerator<string> {
-  // A resumed file has its head already.
-  if (query.format === 'csv' && query.cursor === undefined) yield `symbol,${CSV_COLUMNS}\n`
-  for (const { entry, choice, window } of parts) {
-    const { symbol } = entry.instrument
-    const render =
-      query.format === 'csv'
-        ? (line: string) => `${symbol},${line}\n`
-        : (line: string) => `{"symbol":"${symbol}",${toObject(line, true).slice(1)}\n`
-    for (let start: number | null = window.start; start !== null && start < window.end; ) {
-      const scan: Scan = {
-        interval: query.interval,
-        window: { start, end: window.end },
-        direction: 'forward',
-        limit: MAX_LIMIT,
-        isBounded: true,
-        reachesPresent: false,
-      }
-      const answer = await readAnswer(db, entry, choice, scan)
-      if (answer.lines.length > 0) yield answer.lines.map(render).join('')
-      start = answer.next
-    }
-  }
-}
-
-/** A stream that asks for the next text only when the last one has been taken. */
-function streamOf(texts: AsyncGenerator<string>): ReadableStream<Uint8Array> {
-  const encoder = new TextEncoder()
-  return new ReadableStream<Uint8Array>(
-    {
-      async pull(controller) {
-        const { done, value } = await texts.next()
-        if (done) controller.close()
-        else controller.enqueue(encoder.encode(value))
-      },
-      async cancel() {
-        await texts.return(undefined)
-      },
-    },
-    { highWaterMark: 0 },
-  )
 }

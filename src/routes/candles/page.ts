@@ -6,7 +6,7 @@ import type { AppContext } from '../context.ts'
 import { type CandleAnswer, readAnswer } from './answer.ts'
 import { checkComplete } from './check.ts'
 import { readUnfinished } from './open.ts'
-import type { CandlesQuery } from './query.ts'
+import { type CandlesQuery, EXCHANGE_SOURCE } from './query.ts'
 import { type CandlesPage, contentTypes, coverageHeaders, renderCandles } from './render.ts'
 import { askedWindow, chooseSeries, planScan, type Scan, type SeriesChoice } from './scan.ts'
 
@@ -58,11 +58,14 @@ async function openCandles(
   answer: CandleAnswer,
 ) {
   if (!query.includeOpen) return undefined
+  // What an exchange says of the open candle is nothing of another source.
+  if (query.source !== EXCHANGE_SOURCE) return []
   const isAtPresent = scan.reachesPresent && answer.window.end === scan.window.end
   return isAtPresent ? readUnfinished(c, exchange, entry, choice, query.interval) : []
 }
 
-function describePage(
+/** A page with what surrounds its answer. */
+export function describePage(
   requestUrl: string,
   { instrument }: CatalogEntry,
   choice: SeriesChoice,

@@ -1,10 +1,16 @@
 import { z } from '@hono/zod-openapi'
-import { booleanParam, checkWindow, intervalParam, limitParam, parseTime, symbolParam, timeParam } from '../params.ts'
+import { parseTime } from '../../domain/time.ts'
+import { booleanParam, checkWindow, intervalParam, limitParam, symbolParam, timeParam } from '../params.ts'
 
 export const DEFAULT_LIMIT = 500
 export const MAX_LIMIT = 5_000
 /** Each is a scan of its own: bounds the work of one export. */
 const MAX_EXPORT_SYMBOLS = 50
+
+/** What exchanges themselves say of their candles. */
+export const EXCHANGE_SOURCE = 'exchange'
+/** Candles that are built from the trades that a feed has heard. */
+export const TRADES_SOURCE = 'trades'
 
 export const formats = ['json', 'array', 'csv', 'ndjson'] as const
 export type Format = (typeof formats)[number]
@@ -60,7 +66,12 @@ export const candlesQuery = z
     source: z
       .string()
       .regex(/^[a-z0-9_-]{1,32}$/, 'must be the name of a source')
-      .default('exchange'),
+      .default(EXCHANGE_SOURCE)
+      .openapi({
+        description:
+          '`exchange`: its own candles; `trades`: built from the trades that the live feed heard, of the last day or so, ' +
+          'and compared with its own; any other: what users have sent under that name',
+      }),
     revision: z
       .string()
       .regex(/^\d{1,15}$/, 'must be a whole number')
@@ -71,6 +82,10 @@ export const candlesQuery = z
   .superRefine(checkWindow)
   .superRefine((query, context) => {
     const refuse = (path: string, message: string) => context.addIssue({ code: 'custom', path: [path], message })
+    if (query.source === TRADES_SOURCE) {
+      if (query.includeOpen) refuse('includeOpen', 'is not for source=trades: it has closed candles only')
+      if (query.revision !== undefined) refuse('revision', 'is not for source=trades: it has none')
+    }
     if (!query.all) {
       if (query.symbols !== undefined) refuse('symbols', 'needs all=true')
       if (query.cursor?.symbol !== undefined) refuse('cursor', 'must be the nextCursor of the previous page')

@@ -1,8 +1,9 @@
 import type { Candle } from '../../domain/candle.ts'
+import type { CandleComparison } from '../../domain/candle-differences.ts'
 import { type CandleLine, formatCandleLine } from '../../domain/candle-line.ts'
 import type { StoredInstrument } from '../../domain/series.ts'
 import type { CandleAnswer } from './answer.ts'
-import type { Format } from './query.ts'
+import { type Format, TRADES_SOURCE } from './query.ts'
 
 /** A page as it is sent: the answer, and what surrounds it. */
 export interface CandlesPage {
@@ -17,9 +18,17 @@ export interface CandlesPage {
   readonly nextCursor: string | null
   readonly nextUrl: string | null
   readonly immutableUrl: string | null
+  /** Of candles that are built from trades, with the exchange's own. */
+  readonly comparison?: CandleComparison
 }
 
-export const CSV_COLUMNS = 'openTime,open,high,low,close,volume,quoteVolume,tradeCount'
+const CSV_COLUMNS = 'openTime,open,high,low,close,volume,quoteVolume,tradeCount'
+
+/** The columns of a table of candles of a source; those that are built from trades have more. */
+export function columnsOf(source: string): string {
+  return source === TRADES_SOURCE ? `${CSV_COLUMNS},vwap,buyVolume,sellVolume` : CSV_COLUMNS
+}
+
 /** A header of more would be refused by some clients. */
 const MAX_HEADER_RANGES = 100
 
@@ -39,8 +48,10 @@ export function renderCandles(page: CandlesPage, format: Format): string {
       return `[${rowsOf(page, toArray).join(',')}]`
     case 'csv':
       return page.open === undefined
-        ? [CSV_COLUMNS, ...rowsOf(page, (line) => line), ''].join('\n')
-        : [`${CSV_COLUMNS},closed`, ...rowsOf(page, (line, isClosed) => `${line},${isClosed}`), ''].join('\n')
+        ? [columnsOf(page.source), ...rowsOf(page, (line) => line), ''].join('\n')
+        : [`${columnsOf(page.source)},closed`, ...rowsOf(page, (line, isClosed) => `${line},${isClosed}`), ''].join(
+            '\n',
+          )
     case 'ndjson':
       return [...rowsOf(page, toObject), ''].join('\n')
   }
@@ -72,11 +83,17 @@ export function setMissing(headers: Headers, missing: readonly (readonly (string
   if (isCut || missing.length > MAX_HEADER_RANGES) headers.set('X-Coverage-Missing-Truncated', 'true')
 }
 
-/** A stored line as a JSON object, its members in their documented order. Decimals and names need no escaping. */
+/** A line as a JSON object, its members in their documented order. Decimals and names need no escaping. */
 export function toObject(line: CandleLine, isClosed: boolean): string {
-  const [openTime, open, high, low, close, volume, quoteVolume, tradeCount] = line.split(',')
-  const quote = quoteVolume === '' ? 'null' : `"${quoteVolume}"`
-  return `{"openTime":${openTime},"open":"${open}","high":"${high}","low":"${low}","close":"${close}","volume":"${volume}","quoteVolume":${quote},"tradeCount":${tradeCount || 'null'},"closed":${isClosed}}`
+  const [openTime, open, high, low, close, volume, quoteVolume, tradeCount, vwap, buyVolume, sellVolume] =
+    line.split(',')
+  const fromTrades =
+    buyVolume === undefined ? '' : `"vwap":${textOrNull(vwap)},"buyVolume":"${buyVolume}","sellVolume":"${sellVolume}",`
+  return `{"openTime":${openTime},"open":"${open}","high":"${high}","low":"${low}","close":"${close}","volume":"${volume}","quoteVolume":${textOrNull(quoteVolume)},"tradeCount":${tradeCount || 'null'},${fromTrades}"closed":${isClosed}}`
+}
+
+function textOrNull(value: string | undefined): string {
+  return value ? `"${value}"` : 'null'
 }
 
 /** Canonical decimals are JSON numbers as they stand. */
@@ -93,7 +110,7 @@ function rowsOf({ answer, open, isDescending }: CandlesPage, render: (line: Cand
 }
 
 function renderJson(page: CandlesPage): string {
-  const { instrument, interval, source, derived, answer, nextCursor, nextUrl, immutableUrl } = page
+  const { instrument, interval, source, derived, answer, nextCursor, nextUrl, immutableUrl, comparison } = page
   const { complete, verifiedTo, missing, empty } = answer.coverage
   const head = JSON.stringify({
     exchange: instrument.exchange,
@@ -115,6 +132,7 @@ function renderJson(page: CandlesPage): string {
     nextCursor,
     nextUrl,
     immutableUrl,
+    ...comparison,
   })
   return `${head.slice(0, -1)},"data":[${rowsOf(page, toObject).join(',')}]}`
 }
