@@ -1,8 +1,8 @@
 import { z } from '@hono/zod-openapi'
 import { parseSymbol } from '../domain/instrument.ts'
 import { intervals } from '../domain/interval.ts'
+import { parseTime } from '../domain/time.ts'
 import { type ExchangeName, isExchangeName } from '../exchanges/registry.ts'
-import { parseTime } from './params.ts'
 
 /** An exchange as it stands in a JSON body: there it is an invalid field, not an unknown resource. */
 export const exchangeSchema = z

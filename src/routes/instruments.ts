@@ -1,13 +1,21 @@
 import { createRoute, z } from '@hono/zod-openapi'
+import { AppError } from '../domain/errors.ts'
 import { instrumentKinds, parseAsset } from '../domain/instrument.ts'
-import { exchangeNames } from '../exchanges/registry.ts'
-import { type AssetRow, type InstrumentRow, readAssets, readInstrumentList } from '../store/directory.ts'
+import { publishedFees } from '../exchanges/fees.ts'
+import {
+  type AssetRow,
+  type InstrumentRow,
+  readAssets,
+  readInstrumentList,
+  readInstrumentRow,
+  readRegisteredAssets,
+} from '../store/directory.ts'
 import { readPage } from '../store/pages.ts'
 import { createRouter } from './context.ts'
-import { resolveFilter } from './filters.ts'
+import { listedExchanges, resolveFilter } from './filters.ts'
 import { bookmarkParameter } from './headers.ts'
 import { cursorParam, listSchema, nextPage } from './lists.ts'
-import { booleanParam, exchangeParam, findInstrument, kindParam, limitParam, symbolParam } from './params.ts'
+import { anyExchangeParam, booleanParam, findInstrument, kindParam, limitParam, symbolParam } from './params.ts'
 import { jsonResponse, problemResponses } from './responses.ts'
 
 const MAX_TEXT_LENGTH = 64
@@ -29,13 +37,19 @@ const instrumentSchema = z
     lotSize: decimal.nullable(),
     active: z.boolean(),
     listedAt: time.nullable(),
-    delistedAt: time.nullable(),
+    validFrom: time.openapi({ description: 'When it was first seen, or listed where it was registered so' }),
+    validTo: time.nullable().openapi({ description: 'Since when it is halted or delisted; null while it trades' }),
+    makerFee: decimal.nullable().openapi({ description: "Of the exchange's published base tier: `0.001` is 0.1 %" }),
+    takerFee: decimal.nullable(),
+    aliases: z.array(z.string()).openapi({ description: 'Its symbols before it was renamed: they find it still' }),
+    registered: z.boolean().openapi({ description: "By a user: it is not in the exchange's list" }),
   })
   .openapi('Instrument')
 
 const assetSchema = z
   .object({
     asset: z.string(),
+    name: z.string().openapi({ description: 'Its name for people, where one was registered' }),
     exchanges: z.array(z.string()),
     instruments: z.int().openapi({ description: 'How many have it as base or quote' }),
   })
@@ -65,7 +79,7 @@ const list = createRoute({
   parameters: [bookmarkParameter],
   request: {
     query: z.strictObject({
-      exchange: exchangeParam.optional(),
+      exchange: anyExchangeParam.optional(),
       symbol: symbolParam.optional(),
       kind: kindParam.optional(),
       base: assetParam.optional(),
@@ -85,7 +99,7 @@ const get = createRoute({
   summary: 'One instrument',
   tags: ['Instruments'],
   parameters: [bookmarkParameter],
-  request: { params: z.object({ exchange: exchangeParam, symbol: symbolParam }) },
+  request: { params: z.object({ exchange: anyExchangeParam, symbol: symbolParam }) },
   responses: { 200: jsonResponse(instrumentSchema, 'The instrument'), ...problemResponses(400, 404, 503) },
 })
 
@@ -97,8 +111,8 @@ const assets = createRoute({
   parameters: [bookmarkParameter],
   request: {
     query: z.strictObject({
-      exchange: exchangeParam.optional(),
-      q: textParam.optional().openapi({ description: 'Part of the name' }),
+      exchange: anyExchangeParam.optional(),
+      q: textParam.optional().openapi({ description: 'Part of the asset or of its name' }),
       limit: limitParam(100, 1_000),
       cursor: cursorParam.optional(),
     }),
@@ -131,28 +145,35 @@ instrumentsRouter.openapi(list, async (c) => {
 instrumentsRouter.openapi(get, async (c) => {
   const { exchange, symbol } = c.req.valid('param')
   const { instrument } = await findInstrument(c, exchange, symbol)
-  return c.json(toInstrument(instrument), 200)
+  const row = await readInstrumentRow(c.var.sessions.forExchange(exchange), instrument.id)
+  if (row === undefined) throw new AppError('unknown_instrument', `symbol is not an instrument of ${exchange}`)
+  return c.json(toInstrument(row), 200)
 })
 
 instrumentsRouter.openapi(assets, async (c) => {
   const { exchange, q: text = null, limit, cursor } = c.req.valid('query')
   const [after = ''] = cursor?.key ?? []
-  const shards = c.var.sessions.shards(exchange === undefined ? exchangeNames : [exchange])
+  const shards = c.var.sessions.shards(await listedExchanges(c, exchange))
+  const registered = await readRegisteredAssets(c.var.sessions.main, text, String(after))
+  const names = new Map(registered.map(({ asset, name }) => [asset, name]))
   const found = await Promise.all(
-    shards.map((shard) => readAssets(shard.reader, shard.exchanges, text, String(after), limit + 1)),
+    shards.map((shard) => readAssets(shard.reader, shard.exchanges, text, [...names.keys()], String(after), limit + 1)),
   )
-  const merged = mergeAssets(found.flat())
+  // Where a list is narrowed to an exchange, what trades nowhere is none of its assets.
+  const bare = exchange === undefined ? registered.map(({ asset }) => ({ asset, exchanges: [], instruments: 0 })) : []
+  const merged = mergeAssets([...found.flat(), ...bare], names)
   const last = merged.length > limit ? merged[limit - 1] : undefined
   const next = last === undefined ? null : { shard: 0, key: [last.asset] }
   return c.json({ data: merged.slice(0, limit), ...nextPage(c.req.url, next) }, 200)
 })
 
 /** The same asset of several databases as one, in the order of the database: by code points. */
-function mergeAssets(rows: readonly AssetRow[]): z.infer<typeof assetSchema>[] {
+function mergeAssets(rows: readonly AssetRow[], names: ReadonlyMap<string, string>): z.infer<typeof assetSchema>[] {
   const byName = Map.groupBy(rows, ({ asset }) => asset)
   return [...byName]
     .map(([asset, same]) => ({
       asset,
+      name: names.get(asset) ?? asset,
       exchanges: same.flatMap(({ exchanges }) => exchanges).sort(),
       instruments: same.reduce((sum, { instruments }) => sum + instruments, 0),
     }))
@@ -166,7 +187,8 @@ function compareCodePoints(a: string, b: string): number {
   return (x[index]?.codePointAt(0) ?? 0) - (y[index]?.codePointAt(0) ?? -1)
 }
 
-function toInstrument(row: Omit<InstrumentRow, 'active' | 'inverse'> & { active: unknown; inverse: unknown }) {
+function toInstrument(row: InstrumentRow): z.infer<typeof instrumentSchema> {
+  const fees = publishedFees(row.exchange, row.kind)
   return {
     exchange: row.exchange,
     kind: row.kind,
@@ -175,12 +197,17 @@ function toInstrument(row: Omit<InstrumentRow, 'active' | 'inverse'> & { active:
     base: row.base,
     quote: row.quote,
     settle: row.settle,
-    inverse: Boolean(row.inverse),
+    inverse: row.inverse === 1,
     contractSize: row.contractSize,
     tickSize: row.tickSize,
     lotSize: row.lotSize,
-    active: Boolean(row.active),
+    active: row.active === 1,
     listedAt: row.listedAt,
-    delistedAt: row.validTo,
+    validFrom: row.validFrom,
+    validTo: row.validTo,
+    makerFee: fees?.maker ?? null,
+    takerFee: fees?.taker ?? null,
+    aliases: row.aliases?.split(' ') ?? [],
+    registered: row.registered === 1,
   }
 }

@@ -2,35 +2,10 @@ import { z } from '@hono/zod-openapi'
 import { AppError } from '../domain/errors.ts'
 import { instrumentKinds, parseSymbol, type SymbolQuery } from '../domain/instrument.ts'
 import { intervals } from '../domain/interval.ts'
+import { isInSeconds, parseTime } from '../domain/time.ts'
 import { type ExchangeName, exchangeNames, isExchangeName } from '../exchanges/registry.ts'
 import type { CatalogEntry } from '../store/catalog.ts'
 import type { AppContext } from './context.ts'
-
-/** Past the end of every calendar that matters here, and far inside what a date can be. */
-const MAX_TIME = Date.UTC(2100, 0, 1)
-const MILLISECONDS = /^\d{1,15}$/
-/** Seconds of 1973 to 2100, which as milliseconds are days of 1970: nobody means those, but many forget to multiply. */
-const MIN_SECONDS = 100_000_000
-const MAX_SECONDS = MAX_TIME / 1_000
-/** A `+` that was not encoded arrives as a space. */
-const ISO_8601 = /^(\d{4}-\d{2}-\d{2})(?:(T\d{2}:\d{2}(?::\d{2}(?:\.\d{1,3})?)?)(Z|[+ -]\d{2}:?\d{2})?)?$/
-
-/** A time as ms UTC; `undefined` where the text is none, or none between 1970 and 2100. */
-export function parseTime(text: string): number | undefined {
-  const time = MILLISECONDS.test(text) ? Number(text) : parseIso(text)
-  return time !== undefined && time >= 0 && time <= MAX_TIME ? time : undefined
-}
-
-function parseIso(text: string): number | undefined {
-  const match = ISO_8601.exec(text)
-  if (match === null) return undefined
-  const [, date = '', clock = 'T00:00', zone = 'Z'] = match
-  const time = Date.parse(date + clock + zone.replace(' ', '+'))
-  // `Date` takes the 30th of February for the 2nd of March.
-  const day = Date.parse(`${date}T00:00Z`)
-  const isDay = !Number.isNaN(day) && new Date(day).toISOString().startsWith(date)
-  return isDay && !Number.isNaN(time) ? time : undefined
-}
 
 /** What an exchange may be called, in URLs and bindings. */
 export const EXCHANGE = /^[a-z][a-z0-9_]{0,31}$/
@@ -88,7 +63,7 @@ export const timeParam = z
   .string()
   .transform((text, context) => {
     const time = parseTime(text)
-    const areSeconds = time !== undefined && MILLISECONDS.test(text) && time >= MIN_SECONDS && time < MAX_SECONDS
+    const areSeconds = isInSeconds(text)
     if (time !== undefined && !areSeconds) return time
     const message = areSeconds
       ? 'must be milliseconds: these look like seconds'
@@ -99,6 +74,9 @@ export const timeParam = z
   .openapi({ type: 'string', example: '2024-01-01T00:00:00Z', description: 'Milliseconds UTC or ISO 8601' })
 
 export const kindParam = z.enum(instrumentKinds)
+
+/** Whose word data is: the exchange's own, or what a user has sent under a name. */
+export const sourceParam = z.string().regex(/^[a-z0-9_-]{1,32}$/, 'must be the name of a source')
 
 export const booleanParam = z
   .enum(['true', 'false'])
@@ -132,6 +110,18 @@ export async function checkExchange(c: AppContext, exchange: string): Promise<vo
   if (own.includes(exchange)) return
   const message = `there is no such exchange; there are ${[...exchangeNames, ...own].join(', ')}`
   throw new AppError('unknown_exchange', `exchange: ${message}`, { errors: [{ path: 'exchange', message }] })
+}
+
+/**
+ * The exchange as one whose live data there is.
+ *
+ * @throws AppError `unknown_exchange`; `unprocessable` for one that a user has registered
+ */
+export async function liveExchange(c: AppContext, exchange: string): Promise<ExchangeName> {
+  if (isExchangeName(exchange)) return exchange
+  await checkExchange(c, exchange)
+  const message = `has no live data here; ${exchangeNames.join(', ')} have`
+  throw new AppError('unprocessable', `exchange: ${exchange} ${message}`, { errors: [{ path: 'exchange', message }] })
 }
 
 /**

@@ -14,7 +14,7 @@ import { bookmarkHeader, bookmarkParameter } from './headers.ts'
 import { cursorParam, listSchema, nextPage } from './lists.ts'
 import { adminSecurity, requireAdmin } from './middleware/admin.ts'
 import { jsonBody } from './middleware/json-body.ts'
-import { booleanParam, exchangeParam, intervalParam, limitParam, symbolParam } from './params.ts'
+import { anyExchangeParam, booleanParam, intervalParam, limitParam, symbolParam } from './params.ts'
 import { pokeLoaders } from './poke.ts'
 import { jsonResponse, problemResponses } from './responses.ts'
 
@@ -53,7 +53,7 @@ const list = createRoute({
   parameters: [bookmarkParameter],
   request: {
     query: z.strictObject({
-      exchange: exchangeParam.optional(),
+      exchange: anyExchangeParam.optional(),
       symbol: symbolParam.optional(),
       interval: intervalParam.optional(),
       recorded: booleanParam.optional(),

@@ -4,7 +4,7 @@ import { AppError, errorCodes } from '../domain/errors.ts'
 import { ROLE_HEADER } from '../live/relay-role.ts'
 import { type AppContext, createRouter } from './context.ts'
 import { reachFeed, refusalError } from './live.ts'
-import { exchangeParam } from './params.ts'
+import { anyExchangeParam, liveExchange } from './params.ts'
 import { regionOfContinent, relayIndex } from './relays.ts'
 import { problemResponses } from './responses.ts'
 
@@ -16,7 +16,8 @@ const query = z.strictObject({
       type: 'array',
       items: { type: 'string' },
       description:
-        'For SSE, repeated: `trades:okx:BTC-USDT`, `candles:okx:BTC-USDT:1m`, `book:okx:BTC-USDT:20`, `status:okx`',
+        'For SSE, repeated: `trades:okx:BTC-USDT`, `candles:okx:BTC-USDT:1m`, `book:okx:BTC-USDT:20`, `status:okx`; ' +
+        'on `/v1/stream` also `bbo:*:BTC-USDT:usd-like` and `arbitrage:*:BTC-USDT:0.1`',
       example: ['trades:okx:BTC-USDT'],
     }),
 })
@@ -27,7 +28,7 @@ const responses = {
     description: 'With `Accept: text/event-stream`: the same frames as server-sent events',
     content: { 'text/event-stream': { schema: z.string() } },
   },
-  ...problemResponses(400, 404, 426, 503),
+  ...problemResponses(400, 404, 422, 426, 503),
 } as const
 
 const ofExchange = createRoute({
@@ -37,14 +38,14 @@ const ofExchange = createRoute({
   description:
     'A WebSocket, or server-sent events, from the feed itself. One that has its clients answers 503 `feed_full`, and points to `/v1/stream`.',
   tags: ['Live'],
-  request: { params: z.object({ exchange: exchangeParam }), query },
+  request: { params: z.object({ exchange: anyExchangeParam }), query },
   responses,
 })
 
 const ofAll = createRoute({
   method: 'get',
   path: '/v1/stream',
-  summary: 'Live data of every exchange',
+  summary: 'Live data of every exchange, and across them',
   description: 'A WebSocket, or server-sent events, from a relay near the client.',
   tags: ['Live'],
   request: { query },
@@ -54,7 +55,7 @@ const ofAll = createRoute({
 export const streamRouter = createRouter()
 
 streamRouter.openapi(ofExchange, async (c) => {
-  const { exchange } = c.req.valid('param')
+  const exchange = await liveExchange(c, c.req.valid('param').exchange)
   const request = streamRequest(c)
   return answerOf(await reachFeed(exchange, () => c.var.deps.feed(exchange).fetch(request)))
 })

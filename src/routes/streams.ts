@@ -3,11 +3,14 @@ import { createRouter } from './context.ts'
 import { feedStatusSchema } from './feed-status.ts'
 import { reachFeed } from './live.ts'
 import { adminSecurity, requireAdmin } from './middleware/admin.ts'
-import { exchangeParam } from './params.ts'
+import { anyExchangeParam, liveExchange } from './params.ts'
 import { jsonResponse, problemResponses } from './responses.ts'
 
-const request = { params: z.object({ exchange: exchangeParam }) }
-const responses = { 200: jsonResponse(feedStatusSchema, 'How the feed is now'), ...problemResponses(401, 404, 503) }
+const request = { params: z.object({ exchange: anyExchangeParam }) }
+const responses = {
+  200: jsonResponse(feedStatusSchema, 'How the feed is now'),
+  ...problemResponses(401, 404, 422, 503),
+}
 
 const start = createRoute({
   method: 'post',
@@ -36,13 +39,13 @@ const stop = createRoute({
 export const streamsRouter = createRouter()
 
 streamsRouter.openapi(start, async (c) => {
-  const { exchange } = c.req.valid('param')
+  const exchange = await liveExchange(c, c.req.valid('param').exchange)
   const status = await reachFeed(exchange, () => c.var.deps.feed(exchange).start(exchange))
   return c.json(feedStatusSchema.parse(status), 200)
 })
 
 streamsRouter.openapi(stop, async (c) => {
-  const { exchange } = c.req.valid('param')
+  const exchange = await liveExchange(c, c.req.valid('param').exchange)
   const status = await reachFeed(exchange, () => c.var.deps.feed(exchange).stop(exchange))
   return c.json(feedStatusSchema.parse(status), 200)
 })

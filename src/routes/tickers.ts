@@ -1,7 +1,7 @@
 import { createRoute, z } from '@hono/zod-openapi'
 import { createRouter } from './context.ts'
 import { ageSchema, askFeed, NO_STORE } from './live.ts'
-import { exchangeParam, findInstrument, symbolParam } from './params.ts'
+import { anyExchangeParam, findInstrument, liveExchange, symbolParam } from './params.ts'
 import { jsonResponse, problemResponses } from './responses.ts'
 
 const decimal = z.string()
@@ -32,17 +32,18 @@ const get = createRoute({
     'As the exchange streams it: the feed subscribes where it has not yet, and answers with the first data. The times are ' +
     'those of the older of the two, the summary and the best bid and offer.',
   tags: ['Live'],
-  request: { params: z.object({ exchange: exchangeParam, symbol: symbolParam }), query: z.strictObject({}) },
+  request: { params: z.object({ exchange: anyExchangeParam, symbol: symbolParam }), query: z.strictObject({}) },
   responses: {
     200: jsonResponse(tickerSchema, 'What is not sent by the exchange is null'),
-    ...problemResponses(400, 404, 503),
+    ...problemResponses(400, 404, 422, 503),
   },
 })
 
 export const tickersRouter = createRouter()
 
 tickersRouter.openapi(get, async (c) => {
-  const { exchange, symbol: query } = c.req.valid('param')
+  const { exchange: name, symbol: query } = c.req.valid('param')
+  const exchange = await liveExchange(c, name)
   const { symbol } = (await findInstrument(c, exchange, query)).instrument
   const { value, age } = await askFeed(exchange, () => c.var.deps.feed(exchange).readTicker(exchange, symbol))
   const { exchangeSymbol, ticker, bid, ask } = value

@@ -45,7 +45,7 @@ function instrumentsJson(instruments: readonly Instrument[]): string {
 
 /**
  * One that the list shows as halted ends now, until it trades again; one that trades again after it had gone from the
- * list is a new row.
+ * list is a new row. One that a user has registered becomes the exchange's own.
  */
 const UPSERT = `
 INSERT INTO instruments (exchange, kind, symbol, exchange_symbol, base, quote, settle, inverse, contract_size,
@@ -56,17 +56,17 @@ FROM json_each(?3) WHERE true
 ON CONFLICT (exchange, kind, exchange_symbol) WHERE listed DO UPDATE SET
   symbol = excluded.symbol, base = excluded.base, quote = excluded.quote, settle = excluded.settle,
   inverse = excluded.inverse, contract_size = excluded.contract_size, tick_size = excluded.tick_size,
-  lot_size = excluded.lot_size, active = excluded.active, listed_at = excluded.listed_at,
+  lot_size = excluded.lot_size, active = excluded.active, listed_at = excluded.listed_at, registered = 0,
   valid_to = CASE WHEN excluded.active THEN NULL ELSE coalesce(valid_to, ?4) END,
   end_found = end_found AND NOT excluded.active
-WHERE (symbol, base, quote, settle, inverse, contract_size, tick_size, lot_size, active, listed_at)
+WHERE registered OR (symbol, base, quote, settle, inverse, contract_size, tick_size, lot_size, active, listed_at)
   IS NOT (excluded.symbol, excluded.base, excluded.quote, excluded.settle, excluded.inverse, excluded.contract_size,
     excluded.tick_size, excluded.lot_size, excluded.active, excluded.listed_at)`
 
-/** Gone from the list: delisted. An exchange that answers with an empty list has not delisted everything. */
+/** Gone from the list: delisted, unless a user has registered it. An exchange that sends an empty list has not delisted all. */
 const DELIST = `
 UPDATE instruments SET active = 0, listed = 0, valid_to = coalesce(valid_to, ?4)
-WHERE exchange = ?1 AND kind = ?2 AND listed AND json_array_length(?3) > 0
+WHERE exchange = ?1 AND kind = ?2 AND listed AND NOT registered AND json_array_length(?3) > 0
 AND exchange_symbol NOT IN (SELECT value FROM json_each(?3))`
 
 const UPSERT_REJECTED = `

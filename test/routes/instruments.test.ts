@@ -68,9 +68,14 @@ it('GET /v1/instruments/{exchange}/{symbol}', async () => {
     lotSize: null,
     active: true,
     listedAt: null,
-    delistedAt: null,
+    validFrom: 0,
+    validTo: null,
+    makerFee: '0.0002',
+    takerFee: '0.0005',
+    aliases: [],
+    registered: false,
   })
-  expect(await read('/v1/instruments/okx/LUNA-USDT')).toMatchObject({ active: false, delistedAt: T0 })
+  expect(await read('/v1/instruments/okx/LUNA-USDT')).toMatchObject({ active: false, validTo: T0 })
   expect(await problem(await api('/v1/instruments/okx/X-Y'))).toMatchObject({ code: 'unknown_instrument' })
 })
 

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { parseTime, timeParam } from '../../src/routes/params.ts'
+import { parseTime } from '../../src/domain/time.ts'
+import { timeParam } from '../../src/routes/params.ts'
 
 describe('parseTime', () => {
   it.each([

@@ -1,16 +1,16 @@
 import { createRoute, z } from '@hono/zod-openapi'
-import { chooseBase } from '../domain/derive.ts'
-import { AppError } from '../domain/errors.ts'
-import { instrumentKinds } from '../domain/instrument.ts'
-import { type Interval, intervals } from '../domain/interval.ts'
-import { regionHints } from '../exchanges/connector.ts'
-import { connectors, type ExchangeName, exchangeNames } from '../exchanges/registry.ts'
-import { hostStates, loaderStates } from '../history/status.ts'
-import { type AppContext, createRouter } from './context.ts'
-import { feedStatusSchema } from './feed-status.ts'
-import { reachFeed } from './live.ts'
-import { exchangeParam } from './params.ts'
-import { jsonResponse, problemResponses } from './responses.ts'
+import { AppError } from '../../domain/errors.ts'
+import { instrumentKinds } from '../../domain/instrument.ts'
+import { regionHints } from '../../exchanges/connector.ts'
+import { connectors, type ExchangeName, exchangeNames } from '../../exchanges/registry.ts'
+import { hostStates, loaderStates } from '../../history/status.ts'
+import { readRegisteredExchanges } from '../../store/directory.ts'
+import { type AppContext, createRouter } from '../context.ts'
+import { feedStatusSchema } from '../feed-status.ts'
+import { reachFeed } from '../live.ts'
+import { anyExchangeParam, liveExchange } from '../params.ts'
+import { jsonResponse, problemResponses } from '../responses.ts'
+import { offerOf, offerSchema } from './offer.ts'
 
 const time = z.int()
 
@@ -43,23 +43,18 @@ const statusSchema = z
 
 type Status = z.infer<typeof statusSchema>
 
-const exchangeSchema = z
-  .object({
-    exchange: z.string(),
-    name: z.string(),
-    kinds: z.array(z.enum(instrumentKinds)),
-    intervals: z.object({
-      native: z.array(z.enum(intervals)).openapi({ description: 'Served by the exchange: these can be recorded' }),
-      derived: z.array(z.enum(intervals)).openapi({ description: 'Built here from native ones' }),
-    }),
-    emptySlots: z.enum(['flat', 'absent']).openapi({ description: 'Whether a slot without trades has a candle' }),
-    rateLimits: z.array(z.object({ name: z.string(), limit: z.number(), windowMs: z.int() })),
-    maxCandles: z.record(z.string(), z.int()).openapi({ description: 'Of one request to the exchange, by kind' }),
-    regions: z.array(z.enum(regionHints)).openapi({ description: 'Where its API answers, best first' }),
+const exchangeSchema = offerSchema
+  .extend({
     region: z.enum(regionHints).openapi({ description: 'Where it is asked from here' }),
     status: statusSchema.nullable().openapi({ description: 'null where its loader does not answer' }),
   })
   .openapi('Exchange')
+
+const registeredSchema = z
+  .object({ exchange: z.string(), name: z.string(), registeredAt: time })
+  .openapi('RegisteredExchange', {
+    description: "A user's own (`POST /v1/instruments`): it has the data that was sent, and none that is live",
+  })
 
 const list = createRoute({
   method: 'get',
@@ -67,7 +62,10 @@ const list = createRoute({
   summary: 'Exchanges: what they can do, and how they are',
   tags: ['Exchanges'],
   responses: {
-    200: jsonResponse(z.object({ data: z.array(exchangeSchema) }), 'All of them'),
+    200: jsonResponse(
+      z.object({ data: z.array(exchangeSchema), registered: z.array(registeredSchema) }),
+      'All of them',
+    ),
     ...problemResponses(503),
   },
 })
@@ -77,8 +75,8 @@ const status = createRoute({
   path: '/v1/exchanges/{exchange}/status',
   summary: 'How an exchange is: blocked, banned or well, since when, and when it is asked again',
   tags: ['Exchanges'],
-  request: { params: z.object({ exchange: exchangeParam }) },
-  responses: { 200: jsonResponse(statusSchema, 'Its state'), ...problemResponses(404, 503) },
+  request: { params: z.object({ exchange: anyExchangeParam }) },
+  responses: { 200: jsonResponse(statusSchema, 'Its state'), ...problemResponses(404, 422, 503) },
 })
 
 export const exchangesRouter = createRouter()
@@ -87,13 +85,16 @@ exchangesRouter.openapi(list, async (c) => {
   const statuses = await Promise.allSettled(exchangeNames.map((exchange) => readStatus(c, exchange)))
   const data = exchangeNames.map((exchange, index) => {
     const settled = statuses[index]
-    return describeExchange(c, exchange, settled?.status === 'fulfilled' ? settled.value : null)
+    const { regions } = connectors[exchange]
+    const region = c.var.deps.config.regions[exchange] ?? regions[0]
+    return { ...offerOf(exchange), region, status: settled?.status === 'fulfilled' ? settled.value : null }
   })
-  return c.json({ data }, 200)
+  const registered = await readRegisteredExchanges(c.var.sessions.main)
+  return c.json({ data, registered }, 200)
 })
 
 exchangesRouter.openapi(status, async (c) => {
-  const { exchange } = c.req.valid('param')
+  const exchange = await liveExchange(c, c.req.valid('param').exchange)
   return c.json(await readStatus(c, exchange), 200)
 })
 
@@ -105,27 +106,5 @@ async function readStatus(c: AppContext, exchange: ExchangeName): Promise<Status
     return statusSchema.parse({ ...(await loader(exchange).status(exchange)), stream: await live })
   } catch (cause) {
     throw new AppError('storage_unavailable', `the loader of ${exchange} does not answer`, { cause })
-  }
-}
-
-function describeExchange(
-  c: AppContext,
-  exchange: ExchangeName,
-  status: Status | null,
-): z.infer<typeof exchangeSchema> {
-  const { name, regions, rest } = connectors[exchange]
-  const native = intervals.filter((interval) => interval in rest.intervals)
-  const isDerived = (interval: Interval) => !native.includes(interval) && chooseBase(native, interval) !== undefined
-  return {
-    exchange,
-    name,
-    kinds: instrumentKinds.filter((kind) => kind in rest.baseUrl),
-    intervals: { native, derived: intervals.filter(isDerived) },
-    emptySlots: rest.emptySlots,
-    rateLimits: rest.rateLimits.map(({ name, limit, windowMs }) => ({ name, limit, windowMs })),
-    maxCandles: { ...rest.maxCandles },
-    regions: [...regions],
-    region: c.var.deps.config.regions[exchange] ?? regions[0] ?? 'weur',
-    status,
   }
 }

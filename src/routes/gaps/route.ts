@@ -11,7 +11,7 @@ import { type AppContext, createRouter } from '../context.ts'
 import { type InstrumentFilter, resolveFilter } from '../filters.ts'
 import { bookmarkParameter } from '../headers.ts'
 import { cursorParam, listSchema, nextPage } from '../lists.ts'
-import { exchangeParam, intervalParam, limitParam, symbolParam } from '../params.ts'
+import { anyExchangeParam, intervalParam, limitParam, symbolParam } from '../params.ts'
 import { jsonResponse, problemResponses } from '../responses.ts'
 import { type GapPage, type GapRange, type Place, pageGaps } from './page.ts'
 
@@ -66,7 +66,7 @@ const route = createRoute({
   parameters: [bookmarkParameter],
   request: {
     query: z.strictObject({
-      exchange: exchangeParam.optional(),
+      exchange: anyExchangeParam.optional(),
       symbol: symbolParam.optional(),
       interval: intervalParam.optional(),
       reason: z.enum(reasons).optional(),
