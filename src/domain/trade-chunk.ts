@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { deflateJson, differences, inflateJson, MAX_CHUNK_BYTES, sliceBySize, sums, wholeNumber } from './columns.ts'
 import { type Decimal, decimal } from './decimal.ts'
 import type { Side } from './trade.ts'
 
@@ -51,9 +52,6 @@ export interface LiveTrades {
   readonly heard: { readonly from: number; readonly to: number } | null
 }
 
-/** What is stored at most in one piece: D1 takes 2 MB, but a whole piece is read for a single trade of it. */
-export const MAX_CHUNK_BYTES = 256 * 1024
-
 /** Quotes, commas, side, and the differences of times and counters: no trade has more beside its three texts. */
 const TRADE_OVERHEAD = 64
 
@@ -76,26 +74,14 @@ const sideMarks = { buy: 'b', sell: 's' } as const satisfies Record<Side, string
 
 /** Cuts a list of trades so that no piece can take more than {@link MAX_CHUNK_BYTES}, however badly it compresses. */
 export function sliceTrades(trades: readonly StoredTrade[]): (readonly StoredTrade[])[] {
-  const slices: (readonly StoredTrade[])[] = []
-  let start = 0
-  let bytes = 0
-  for (const [index, { id, price, size }] of trades.entries()) {
-    const more = id.length + price.length + size.length + TRADE_OVERHEAD
-    if (bytes + more > MAX_CHUNK_BYTES - TRADE_OVERHEAD * 4 && index > start) {
-      slices.push(trades.slice(start, index))
-      start = index
-      bytes = 0
-    }
-    bytes += more
-  }
-  if (start < trades.length) slices.push(trades.slice(start))
-  return slices
+  const bytesOf = ({ id, price, size }: StoredTrade) => id.length + price.length + size.length + TRADE_OVERHEAD
+  return sliceBySize(trades, bytesOf, MAX_CHUNK_BYTES - TRADE_OVERHEAD * 4)
 }
 
 /** Trades as compressed bytes (deflate). */
-export async function encodeTrades(trades: readonly StoredTrade[]): Promise<Uint8Array> {
-  const numbers = trades.map(({ id }) => numericId(id))
-  const text = JSON.stringify({
+export function encodeTrades(trades: readonly StoredTrade[]): Promise<Uint8Array> {
+  const numbers = trades.map(({ id }) => wholeNumber(id))
+  return deflateJson({
     version: 1,
     ids: isComplete(numbers) ? { differences: differences(numbers) } : trades.map(({ id }) => id),
     prices: trades.map(({ price }) => price),
@@ -105,14 +91,11 @@ export async function encodeTrades(trades: readonly StoredTrade[]): Promise<Uint
     delays: trades.map(({ exchangeTime, receivedTime }) => receivedTime - exchangeTime),
     seqs: differences(trades.map(({ seq }) => seq)),
   } satisfies z.input<typeof columns>)
-  const stream = new Blob([text]).stream().pipeThrough(new CompressionStream('deflate-raw'))
-  return new Uint8Array(await new Response(stream).arrayBuffer())
 }
 
 /** The trades that {@link encodeTrades} made `bytes` of. @throws where it did not */
 export async function decodeTrades(bytes: Uint8Array): Promise<StoredTrade[]> {
-  const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream('deflate-raw'))
-  const { ids, prices, sizes, sides, ...numbers } = columns.parse(await new Response(stream).json())
+  const { ids, prices, sizes, sides, ...numbers } = columns.parse(await inflateJson(bytes))
   const allIds = Array.isArray(ids) ? ids : sums(ids.differences).map(String)
   const exchangeTimes = sums(numbers.exchangeTimes)
   const seqs = sums(numbers.seqs)
@@ -130,27 +113,8 @@ export async function decodeTrades(bytes: Uint8Array): Promise<StoredTrade[]> {
   })
 }
 
-/** The id as a number where that says all of it; `undefined` for any other. */
-function numericId(id: string): number | undefined {
-  const number = Number(id)
-  return Number.isSafeInteger(number) && number >= 0 && String(number) === id ? number : undefined
-}
-
 function isComplete(numbers: readonly (number | undefined)[]): numbers is readonly number[] {
   return !numbers.includes(undefined)
-}
-
-/** The first value, then how far each lies from the one before. */
-function differences(values: readonly number[]): number[] {
-  return values.map((value, index) => value - (values[index - 1] ?? 0))
-}
-
-function sums(steps: readonly number[]): number[] {
-  let sum = 0
-  return steps.map((step) => {
-    sum += step
-    return sum
-  })
 }
 
 function sideOf(mark: string): Side | null {

@@ -3,7 +3,7 @@ import { lifeOf } from '../domain/coverage.ts'
 import { AppError } from '../domain/errors.ts'
 import { ceilToInterval, countSlots, type Interval, intervals, type Window } from '../domain/interval.ts'
 import { intersectWindows } from '../domain/window.ts'
-import { connectors } from '../exchanges/registry.ts'
+import { settleMsOf } from '../exchanges/registry.ts'
 import { closedTo } from '../history/plan.ts'
 import type { CatalogEntry, SeriesKey } from '../store/catalog.ts'
 import { readCoverage } from '../store/coverage.ts'
@@ -12,12 +12,13 @@ import { type AppContext, createRouter } from './context.ts'
 import { bookmarkParameter } from './headers.ts'
 import { cursorParam, nextPage } from './lists.ts'
 import {
+  anyExchangeParam,
   booleanParam,
   checkWindow,
-  exchangeParam,
   findInstrument,
   intervalParam,
   limitParam,
+  sourceParam,
   symbolParam,
   timeParam,
 } from './params.ts'
@@ -31,11 +32,12 @@ const range = z.tuple([time, time])
 
 const coverageQuery = z
   .strictObject({
-    exchange: exchangeParam,
+    exchange: anyExchangeParam,
     symbol: symbolParam,
     interval: intervalParam,
+    source: sourceParam.default('exchange').openapi({ description: 'The name that own data was sent under' }),
     start: timeParam.optional().openapi({ description: 'Without it: the first candle' }),
-    end: timeParam.optional().openapi({ description: 'Without it: now' }),
+    end: timeParam.optional().openapi({ description: 'Without it: now; of what users send, the last candle' }),
     recount: booleanParam.default(false).openapi({ description: 'Adds the proof: the whole series counted anew' }),
     limit: limitParam(1_000, MAX_RANGES),
     cursor: cursorParam.optional(),
@@ -48,6 +50,7 @@ const coverageSchema = z
     symbol: z.string(),
     exchangeSymbol: z.string(),
     interval: z.enum(intervals),
+    source: z.string(),
     start: time,
     end: time,
     complete: z.boolean(),
@@ -87,7 +90,7 @@ export const coverageRouter = createRouter()
 coverageRouter.openapi(route, async (c) => {
   const query = c.req.valid('query')
   const entry = await findInstrument(c, query.exchange, query.symbol)
-  const series = storedSeries(entry, query.interval)
+  const series = storedSeries(entry, query.interval, query.source)
   const { body, version } = await describe(c, entry, series, query)
   if (!query.recount) return c.json(body, 200)
   const store = c.var.deps.stores.storeFor(query.exchange)
@@ -104,7 +107,7 @@ async function describe(
   query: z.infer<typeof coverageQuery>,
 ): Promise<{ readonly body: z.infer<typeof coverageSchema>; readonly version: number }> {
   const { exchange, interval, limit, cursor } = query
-  const closed = closedTo(c.var.deps.clock.now(), interval, connectors[exchange].rest.settleMs)
+  const closed = closedTo(c.var.deps.clock.now(), interval, settleMsOf(exchange))
   const end = query.end === undefined ? closed : Math.min(ceilToInterval(query.end, interval), closed)
   const window = { start: Math.min(ceilToInterval(query.start ?? 0, interval), end), end }
   const [from] = cursor?.key ?? []
@@ -117,7 +120,10 @@ async function describe(
   if (coverage === undefined) throw new AppError('not_found', 'there is no such series any more')
   const { marks, coveredSlots, emptySlots } = coverage
   const start = query.start === undefined ? (marks.firstCandleTime ?? coverage.coveredFrom ?? end) : window.start
-  const asked = { start: Math.min(start, end), end }
+  // Nobody has said that what users send goes on.
+  const isSent = series.source !== 'exchange'
+  const until = isSent && query.end === undefined ? (coverage.coveredTo ?? end) : end
+  const asked = { start: Math.min(start, until), end: until }
   const expected = countSlots(
     intersectWindows(asked, lifeOf(marks.firstCandleTime, instrument.validTo, interval)),
     interval,
@@ -129,6 +135,7 @@ async function describe(
     symbol: instrument.symbol,
     exchangeSymbol: instrument.exchangeSymbol,
     interval,
+    source: series.source,
     ...asked,
     complete: missing === 0,
     firstCandleTime: marks.firstCandleTime,
@@ -148,10 +155,11 @@ async function describe(
 }
 
 /** @throws AppError `not_found`: derived intervals have no coverage of their own */
-function storedSeries({ series }: CatalogEntry, interval: Interval): SeriesKey {
-  const found = series.find((key) => key.source === 'exchange' && key.interval === interval)
+function storedSeries({ series }: CatalogEntry, interval: Interval, source: string): SeriesKey {
+  const ofSource = series.filter((key) => key.source === source)
+  const found = ofSource.find((key) => key.interval === interval)
   if (found !== undefined) return found
-  const stored = series.map((key) => key.interval).join(', ')
+  const stored = ofSource.map((key) => key.interval).join(', ')
   const message = `is not stored for this symbol; ${stored === '' ? 'nothing is' : `stored are ${stored}`}`
   throw new AppError('not_found', `interval ${message}`, { errors: [{ path: 'interval', message }] })
 }

@@ -75,20 +75,25 @@ export function renderProblem(failure: unknown, requestId: string): Response {
   if (status === 426) headers.set('Upgrade', 'websocket')
   // Relays serve the streams of every exchange, as many clients as come.
   if (error.code === 'feed_full') headers.set('Link', '</v1/stream>; rel="alternate"')
-  if (status === 429 || status === 503) {
+  if (status === 429 || status === 503 || error.retryAfterMs !== undefined) {
     headers.set('Retry-After', String(Math.ceil((error.retryAfterMs ?? RETRY_AFTER_MS) / 1_000)))
   }
   return new Response(JSON.stringify(body), { status, headers })
 }
 
-function toAppError(failure: unknown): AppError {
+/** Any failure as one that may be shown. */
+export function toAppError(failure: unknown): AppError {
   if (failure instanceof AppError) return failure
   if (failure instanceof HTTPException) return fromHttpException(failure)
-  // https://developers.cloudflare.com/d1/observability/debug-d1/#error-list
-  if (failure instanceof Error && failure.message.startsWith('D1_')) {
+  if (isOfDatabase(failure) || (failure instanceof Error && isOfDatabase(failure.cause))) {
     return new AppError('storage_unavailable', 'the database did not answer', { cause: failure })
   }
   return new AppError('internal', 'something went wrong on our side', { cause: failure })
+}
+
+/** https://developers.cloudflare.com/d1/observability/debug-d1/#error-list; the query builder wraps such an error. */
+function isOfDatabase(failure: unknown): boolean {
+  return failure instanceof Error && failure.message.startsWith('D1_')
 }
 
 /** What the framework refuses before our own checks see it. */

@@ -81,11 +81,11 @@ function candlesJson(candles: readonly Candle[]): string {
 const HELD = '(candles.open, candles.high, candles.low, candles.close, candles.volume)'
 const READ = '(excluded.open, excluded.high, excluded.low, excluded.close, excluded.volume)'
 
-/** An answer may say less than the stream did (Coinbase's has no quote volume): of an equal candle it takes nothing away. */
-const UPSERT_CANDLES = `
-INSERT INTO candles (series_id, open_time, open, high, low, close, volume, quote_volume, trade_count)
-SELECT ?1, value->>0, value->>1, value->>2, value->>3, value->>4, value->>5, value->>6, value->>7
-FROM json_each(?2) WHERE true
+/**
+ * How a candle meets the one that is stored for its slot. An answer may say less than the stream did (Coinbase's has no
+ * quote volume): of an equal candle it takes nothing away.
+ */
+export const ON_STORED_CANDLE = `
 ON CONFLICT (series_id, open_time) DO UPDATE SET
   open = excluded.open, high = excluded.high, low = excluded.low, close = excluded.close, volume = excluded.volume,
   quote_volume = coalesce(excluded.quote_volume, iif(${HELD} IS ${READ}, candles.quote_volume, NULL)),
@@ -94,6 +94,12 @@ ON CONFLICT (series_id, open_time) DO UPDATE SET
 WHERE ${HELD} IS NOT ${READ}
   OR (excluded.quote_volume IS NOT NULL AND candles.quote_volume IS NOT excluded.quote_volume)
   OR (excluded.trade_count IS NOT NULL AND candles.trade_count IS NOT excluded.trade_count)`
+
+const UPSERT_CANDLES = `
+INSERT INTO candles (series_id, open_time, open, high, low, close, volume, quote_volume, trade_count)
+SELECT ?1, value->>0, value->>1, value->>2, value->>3, value->>4, value->>5, value->>6, value->>7
+FROM json_each(?2) WHERE true
+${ON_STORED_CANDLE}`
 
 const DELETE_FILLED_GAPS = `
 DELETE FROM gaps WHERE series_id = ?1 AND open_time >= ?2 AND open_time < ?3

@@ -1,26 +1,28 @@
 import type { Window } from '../domain/interval.ts'
-import {
-  decodeTrades,
-  encodeTrades,
-  type StoredTrade,
-  sliceTrades,
-  type TradeChunk,
-  type TradeGap,
-  type TradeSpan,
-} from '../domain/trade-chunk.ts'
-import type { Direction } from './candles.ts'
+import { encodeTrades, sliceTrades, type TradeChunk, type TradeGap, type TradeSpan } from '../domain/trade-chunk.ts'
 import type { Reader } from './sessions.ts'
+import {
+  type ChunkRow,
+  type ChunkTable,
+  chunksParameters,
+  chunksSql,
+  decodePage,
+  floorToMinute,
+  isChunkRow,
+  MINUTE_MS,
+  type TradePage,
+  type TradeQuery,
+} from './trade-pages.ts'
 
-const MINUTE_MS = 60_000
 /** D1 binds at most 100 values a statement. https://developers.cloudflare.com/d1/platform/limits/ */
 const MAX_PARAMETERS = 100
 const CHUNK_COLUMNS = 11
 /** What one statement takes of gaps or spans as JSON: a bound value may hold 2 MB. */
 const ROWS_PER_JSON = 5_000
 /** The most gaps, and the most spans, that an answer reads. */
-const MAX_MARKS = 1_000
+export const MAX_MARKS = 1_000
 
-type ChunkRow = readonly (number | string | Uint8Array)[]
+type ChunkValues = readonly (number | string | Uint8Array)[]
 
 /** The statements that store chunks of trades, their gaps, and the time that was listened to. Repeated, they change nothing. */
 export async function tradeStatements(
@@ -48,7 +50,7 @@ export async function tradeStatements(
   return statements
 }
 
-async function chunkRows({ instrumentId, minute, epoch, part, trades }: TradeChunk): Promise<ChunkRow[]> {
+async function chunkRows({ instrumentId, minute, epoch, part, trades }: TradeChunk): Promise<ChunkValues[]> {
   return Promise.all(
     sliceTrades(trades).map(async (slice, index) => {
       const times = slice.map(({ exchangeTime }) => exchangeTime)
@@ -105,19 +107,14 @@ DELETE FROM ${table} WHERE (instrument_id, ${key}) IN (
   WHERE instrument_id IN (SELECT id FROM instruments WHERE exchange = ?1) AND ${time} <= ?2 LIMIT ${PRUNE_ROWS})`
 }
 
-export interface TradeQuery {
-  readonly instrumentId: number
-  readonly window: Window
-  readonly direction: Direction
-  /** The fewest trades to be read, where there are so many. */
-  readonly limit: number
+/** The trades of the feed; within a minute, those of a later epoch come last. */
+const TRADE_CHUNKS: ChunkTable = {
+  name: 'trade_chunks',
+  where: 'instrument_id = ?1',
+  order: 'epoch, part, slice',
 }
 
-export interface StoredTrades {
-  /** Each once; ascending by exchange time, epoch and number. */
-  readonly trades: readonly StoredTrade[]
-  /** Of the query, or the part of it that was read: whole minutes, from the edge that the direction begins at. */
-  readonly window: Window
+export interface StoredTrades extends TradePage {
   /** Those that touch the asked window. */
   readonly gaps: readonly TradeGap[]
   /** Ascending. */
@@ -129,63 +126,37 @@ export interface StoredTrades {
  * minute; and what is known of the times without trades.
  */
 export async function readTrades(db: Reader, query: TradeQuery): Promise<StoredTrades> {
-  const { instrumentId, window, direction, limit } = query
-  const edge = floorToMinute(direction === 'forward' ? window.start : window.end - 1)
-  const from = floorToMinute(window.start)
-  const [chunks, gaps, spans] = await db.batch<DataRow | TradeGap | Window>([
-    db.prepare(chunksSql(direction)).bind(instrumentId, from, window.end, edge, limit),
+  const { instrumentId, window, direction } = query
+  const [chunks, gaps, spans] = await db.batch<ChunkRow | TradeGap | Window>([
+    db.prepare(chunksSql(TRADE_CHUNKS, direction)).bind(...chunksParameters(query)),
     db.prepare(GAPS).bind(instrumentId, window.start, window.end, MAX_MARKS),
     db.prepare(SPANS).bind(instrumentId, window.start, window.end, MAX_MARKS),
   ])
-  const rows = (chunks?.results ?? []).filter((row): row is DataRow => 'data' in row)
-  const all = await Promise.all(rows.map(({ data }) => decodeTrades(Uint8Array.from(data))))
-  // Rows come by epoch and number within a minute: a stable sort by time keeps that order.
-  const byId = new Map(all.flat().map((trade) => [trade.id, trade]))
-  const isInside = ({ exchangeTime }: StoredTrade) => exchangeTime >= window.start && exchangeTime < window.end
-  const reached = rows.length === 0 || rows[0]?.isLast === 1 ? undefined : edgeOf(rows, direction)
+  const read = (gaps?.results ?? []).filter((row): row is TradeGap => 'reason' in row)
   return {
-    trades: [...byId.values()].filter(isInside).sort((a, b) => a.exchangeTime - b.exchangeTime),
-    window: reached === undefined ? window : { ...window, ...reached },
-    gaps: (gaps?.results ?? []).filter((row): row is TradeGap => 'reason' in row),
+    ...(await decodePage((chunks?.results ?? []).filter(isChunkRow), query, ({ id }) => id)),
+    gaps: [...read, ...unreadGaps(read, window)],
     heard: (spans?.results ?? []).filter((row): row is Window => 'start' in row),
   }
 }
 
-interface DataRow {
-  readonly minute: number
-  readonly data: readonly number[]
-  /** Whether no minute of the window was left out. */
-  readonly isLast: number
-}
-
-function edgeOf(rows: readonly DataRow[], direction: Direction): Partial<Window> {
-  const minutes = rows.map(({ minute }) => minute)
-  return direction === 'forward' ? { end: Math.max(...minutes) + MINUTE_MS } : { start: Math.min(...minutes) }
-}
-
-function floorToMinute(time: number): number {
-  return Math.floor(time / MINUTE_MS) * MINUTE_MS
-}
-
-/** Minutes are counted up from the edge, which counts for nothing itself: the page may begin anywhere in it. */
-function chunksSql(direction: Direction): string {
-  const order = direction === 'forward' ? '' : 'DESC'
-  return `
-WITH minutes AS (
-  SELECT minute, sum(count) AS trades FROM trade_chunks
-  WHERE instrument_id = ?1 AND minute >= ?2 AND minute < ?3 GROUP BY minute
-),
-counted AS (
-  SELECT minute, sum(CASE minute WHEN ?4 THEN 0 ELSE trades END) OVER (ORDER BY minute ${order}) AS through,
-    CASE minute WHEN ?4 THEN 0 ELSE trades END AS own
-  FROM minutes
-),
-reached AS MATERIALIZED (SELECT minute FROM counted WHERE through - own <= ?5)
-SELECT minute, data, (SELECT count(*) FROM reached) = (SELECT count(*) FROM minutes) AS isLast
-FROM trade_chunks WHERE instrument_id = ?1 AND minute IN (SELECT minute FROM reached)
-ORDER BY minute, epoch, part, slice`
+/** Where there may be more gaps than were read, the rest of the window is one: none is hidden. */
+function unreadGaps(read: readonly TradeGap[], { end }: Window): TradeGap[] {
+  const last = read.at(-1)
+  return last === undefined || read.length < MAX_MARKS ? [] : [{ from: last.from, to: end, reason: 'more_gaps' }]
 }
 
 const OVERLAPPING = 'instrument_id = ?1 AND from_time < ?3 AND to_time > ?2 ORDER BY from_time LIMIT ?4'
 const GAPS = `SELECT from_time AS [from], to_time AS [to], reason FROM trade_gaps WHERE ${OVERLAPPING}`
 const SPANS = `SELECT from_time AS start, to_time AS end FROM trade_spans WHERE ${OVERLAPPING}`
+
+/** How many trades are stored of the minutes that a window touches. */
+export async function countTrades(db: Reader, instrumentId: number, { start, end }: Window): Promise<number> {
+  const row = await db
+    .prepare(COUNT)
+    .bind(instrumentId, floorToMinute(start), end)
+    .first<{ readonly trades: number | null }>()
+  return row?.trades ?? 0
+}
+
+const COUNT = 'SELECT sum(count) AS trades FROM trade_chunks WHERE instrument_id = ?1 AND minute >= ?2 AND minute < ?3'

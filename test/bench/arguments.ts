@@ -1,5 +1,5 @@
 /** The benchmarks, in the order in which they run. */
-export const benchNames = ['load', 'query', 'decode', 'stream'] as const
+export const benchNames = ['load', 'query', 'decode', 'stream', 'ingest', 'replay', 'quality'] as const
 export type BenchName = (typeof benchNames)[number]
 
 export const USAGE = `usage: npm run bench [-- ${benchNames.join('|')}] [--json]`

@@ -17,7 +17,7 @@ export interface RawInsert {
 const outcome = z.object({ elapsedMs: z.number(), rows: z.number() })
 
 /** A worker that holds copies of all stored candles and does nothing but insert them into a table of the same schema. */
-export async function prepareRawInsert({ worker: { db } }: LoadSystem): Promise<RawInsert> {
+export async function prepareRawInsert({ worker: { db } }: Pick<LoadSystem, 'worker'>): Promise<RawInsert> {
   const bare = await startBareWorker(fileURLToPath(new URL('./raw-insert.ts', import.meta.url).href))
   const { results: pages } = await db
     .prepare(

@@ -1,13 +1,8 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import { MAX_CHUNK_BYTES } from '../../src/domain/columns.ts'
 import { decimal } from '../../src/domain/decimal.ts'
-import {
-  decodeTrades,
-  encodeTrades,
-  MAX_CHUNK_BYTES,
-  type StoredTrade,
-  sliceTrades,
-} from '../../src/domain/trade-chunk.ts'
+import { decodeTrades, encodeTrades, type StoredTrade, sliceTrades } from '../../src/domain/trade-chunk.ts'
 
 const price = fc.tuple(fc.bigInt(1n, 10n ** 18n), fc.integer({ min: 0, max: 12 })).map(([digits, scale]) => {
   const text = String(digits).padStart(scale + 1, '0')

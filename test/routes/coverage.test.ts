@@ -20,6 +20,7 @@ describe('GET /v1/coverage', () => {
       symbol,
       exchangeSymbol: symbol,
       interval: '1m',
+      source: 'exchange',
       start: at(-3),
       end: at(14),
       complete: false,

@@ -38,6 +38,7 @@ it('gives the levels of the feed', async () => {
     exchange: 'okx',
     symbol: 'BOOK-USDT',
     exchangeSymbol: 'BOOKUSDT',
+    source: 'exchange',
     exchangeTime: null,
     receivedTime: 2_000,
     ageMs: 0,

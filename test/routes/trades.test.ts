@@ -85,6 +85,7 @@ describe('GET /v1/trades', () => {
       symbol,
       exchangeSymbol: symbol,
       kind: 'spot',
+      source: 'exchange',
       start: KEPT_FROM,
       end: NOW,
       availableFrom: KEPT_FROM,

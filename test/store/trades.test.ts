@@ -59,6 +59,17 @@ describe('readTrades', () => {
     expect((await read(200_000, 260_000)).gaps).toEqual([])
   })
 
+  it('says where there are more gaps than it has read', async () => {
+    const gaps = Array.from({ length: 1_200 }, (_, index): TradeGap => {
+      const from = T0 + index * 100
+      return { from, to: from + 50, reason: 'lost' }
+    })
+    await store.writeTrades([chunk([], { gaps })], [])
+    const { gaps: told } = await read(0, 200_000)
+    expect(told).toHaveLength(1_001)
+    expect(told.at(-1)).toEqual({ from: T0 + 999 * 100, to: T0 + 200_000, reason: 'more_gaps' })
+  })
+
   it('has each trade once, whatever is written again by the same feed or after its restart', async () => {
     const trades = [tradeAt(0, 1), tradeAt(0, 2), tradeAt(5, 3)]
     await store.writeTrades([chunk(trades.slice(0, 2))], [])

@@ -15,18 +15,19 @@ const limitBody = bodyLimit({
 })
 
 const checkJson = createMiddleware<AppEnv>(async (c, next) => {
-  const text = await c.req.text()
-  const fault = findJsonFault(text)
-  if (fault !== undefined) {
-    const before = text.slice(0, fault).split('\n')
-    const place = `line ${before.length}, column ${(before.at(-1)?.length ?? 0) + 1}`
-    const what = fault >= text.length ? `it ends too early, at ${place}` : `it goes wrong at ${place}`
-    throw new AppError('invalid_request', `the body is not JSON: ${what}`, {
-      errors: [{ path: 'body', message: what }],
-    })
-  }
+  checkJsonText(await c.req.text())
   await next()
 })
+
+/** @throws AppError `invalid_request`, with the line and column where a body stops being JSON */
+export function checkJsonText(text: string): void {
+  const fault = findJsonFault(text)
+  if (fault === undefined) return
+  const before = text.slice(0, fault).split('\n')
+  const place = `line ${before.length}, column ${(before.at(-1)?.length ?? 0) + 1}`
+  const what = fault >= text.length ? `it ends too early, at ${place}` : `it goes wrong at ${place}`
+  throw new AppError('invalid_request', `the body is not JSON: ${what}`, { errors: [{ path: 'body', message: what }] })
+}
 
 /** Refuses a body that is not declared as JSON, is too large, or is no JSON, saying where; before any schema sees it. */
 export const jsonBody = createMiddleware<AppEnv>(async (c, next) => {

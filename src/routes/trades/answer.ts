@@ -2,6 +2,7 @@ import type { Window } from '../../domain/interval.ts'
 import type { LiveTrades, StoredTrade, TradeGap } from '../../domain/trade-chunk.ts'
 import { intersectWindows, mergeWindows, subtractRanges } from '../../domain/window.ts'
 import type { Direction } from '../../store/candles.ts'
+import type { IngestedTrades } from '../../store/ingested-trades.ts'
 import type { StoredTrades } from '../../store/trades.ts'
 import type { TradeCursor, TradesQuery } from './query.ts'
 
@@ -63,11 +64,12 @@ export function joinTrades(
   availableFrom: number,
   now: number,
 ): TradesAnswer {
-  const all = new Map([...stored.trades, ...(live?.trades ?? [])].map((trade) => [trade.id, trade]))
+  const ids = new Set(stored.trades.map(({ id }) => id))
+  const all = [...stored.trades, ...(live?.trades ?? []).filter(({ id }) => !ids.has(id))]
   const isRead = ({ exchangeTime }: StoredTrade) =>
     exchangeTime >= stored.window.start && exchangeTime < stored.window.end
   // Stable: within a millisecond, what is stored was heard before what is not.
-  const read = [...all.values()].filter(isRead).sort((a, b) => a.exchangeTime - b.exchangeTime)
+  const read = all.filter(isRead).sort((a, b) => a.exchangeTime - b.exchangeTime)
   const rest = afterCursor(read, scan)
   const isForward = scan.direction === 'forward'
   const trades = isForward ? rest.slice(0, scan.limit) : rest.slice(-scan.limit)
@@ -78,10 +80,30 @@ export function joinTrades(
   return { trades, window, gaps: gapsIn(window, stored, live, availableFrom), next }
 }
 
+/**
+ * The page that a scan gives from what users have sent. Nothing proves that they have sent all there was: the whole
+ * window is `unproven`.
+ *
+ * @param now ms UTC
+ */
+export function answerIngested(
+  scan: TradeScan,
+  page: IngestedTrades,
+  start: number | undefined,
+  now: number,
+): TradesAnswer {
+  const { asked } = scan
+  const from = start ?? Math.min(page.firstTime ?? now, asked.end)
+  const always = { start: 0, end: Number.MAX_SAFE_INTEGER }
+  const unproven = { from: always.start, to: always.end, reason: 'unproven' }
+  const known = { ...page, gaps: [unproven], heard: [always] }
+  return joinTrades({ ...scan, asked: { start: from, end: asked.end } }, known, undefined, 0, now)
+}
+
 /** A trade that is gone since leaves its time: those of the same millisecond are not repeated then. */
 function afterCursor(trades: readonly StoredTrade[], { cursor, direction }: TradeScan): readonly StoredTrade[] {
   if (cursor === undefined) return trades
-  const at = trades.findIndex(({ id }) => id === cursor.id)
+  const at = trades.findIndex(({ id, exchangeTime }) => id === cursor.id && exchangeTime === cursor.time)
   if (direction === 'forward') {
     return at >= 0 ? trades.slice(at + 1) : trades.filter(({ exchangeTime }) => exchangeTime > cursor.time)
   }

@@ -1,5 +1,6 @@
 import { z } from '@hono/zod-openapi'
-import { checkWindow, limitParam, parseTime, timeParam } from '../params.ts'
+import { parseTime } from '../../domain/time.ts'
+import { checkWindow, limitParam, sourceParam, timeParam } from '../params.ts'
 
 const DEFAULT_LIMIT = 500
 const MAX_LIMIT = 5_000
@@ -33,6 +34,10 @@ export const tradesQuery = z
     order: z.enum(['asc', 'desc']).default('asc'),
     cursor: cursorParam.optional(),
     format: z.enum(formats).default('json'),
+    source: sourceParam.default('exchange').openapi({
+      description:
+        '`exchange`: what the feed has heard. Any other: what was sent to `/v1/ingest/trades` under that name',
+    }),
   })
   .superRefine(checkWindow)
 

@@ -8,8 +8,9 @@ import type { Format } from './query.ts'
 /** A page as it is sent. */
 export interface TradesPage {
   readonly instrument: StoredInstrument
+  readonly source: string
   readonly answer: TradesAnswer
-  readonly availableFrom: number
+  readonly availableFrom: number | null
   readonly isDescending: boolean
   readonly nextCursor: string | null
   readonly nextUrl: string | null
@@ -38,15 +39,15 @@ export function renderTrades(page: TradesPage, format: Format): Response {
 }
 
 function bodyOf(page: TradesPage, format: Format): string {
-  const { instrument, answer, availableFrom, isDescending, nextCursor, nextUrl } = page
+  const { instrument, source, answer, availableFrom, isDescending, nextCursor, nextUrl } = page
   const trades = (isDescending ? answer.trades.toReversed() : answer.trades).map(toTrade)
   switch (format) {
     case 'json': {
       const { exchange, symbol, exchangeSymbol, kind } = instrument
       const { start, end } = answer.window
       const gaps = gapTuples(page)
-      const about = { exchange, symbol, exchangeSymbol, kind, start, end, availableFrom, gaps, nextCursor, nextUrl }
-      return JSON.stringify({ ...about, data: trades })
+      const about = { exchange, symbol, exchangeSymbol, kind, source, start, end }
+      return JSON.stringify({ ...about, availableFrom, gaps, nextCursor, nextUrl, data: trades })
     }
     case 'csv':
       return [CSV_COLUMNS, ...trades.map((trade) => Object.values(trade).map(toCell).join(',')), ''].join('\n')
