@@ -9,16 +9,20 @@ import type { StoredInstrument } from '../src/domain/series.ts'
 import { connectorFor } from '../src/exchanges/registry.ts'
 import { answerTradeHole, type Newest, readBookSnapshot, readCandles, readNewest } from '../src/history/feed-answers.ts'
 import type { HostHealth } from '../src/history/host.ts'
-import { housekeepingDueAt, keepHouse, type LoaderMemo, NEW_MEMO } from '../src/history/housekeeping.ts'
+import { checkStored, housekeepingDueAt, keepHouse, type LoaderMemo, NEW_MEMO } from '../src/history/housekeeping.ts'
 import { ExchangeHttp, type SpentBudgets } from '../src/history/http.ts'
 import { type LoaderDeps, RUN_MS, runLoader } from '../src/history/loader.ts'
 import { type OpenCandles, readOpenCandles } from '../src/history/open-candle.ts'
+import type { QualityDeps } from '../src/history/quality.ts'
 import { UNKNOWN_INSTRUMENT } from '../src/history/refusal.ts'
 import { type LoaderStatus, loaderState } from '../src/history/status.ts'
 import type { FoundTrades, TradeHole } from '../src/history/trade-history.ts'
 import type { Lease } from '../src/store/chunk.ts'
 import { claimLease } from '../src/store/leases.ts'
 import { LoaderStore } from '../src/store/loader-store.ts'
+import { QualityStore } from '../src/store/quality-store.ts'
+
+type Loading = LoaderDeps & QualityDeps & { readonly store: LoaderStore }
 
 const ROLE = 'loader'
 /** Under which the health of each host is kept. */
@@ -35,7 +39,7 @@ const RETRY_MS = 5_000
  */
 export class ExchangeLoader extends DurableObject<Env> {
   readonly #app = createDeps(this.env)
-  #loader: Promise<LoaderDeps & { readonly store: LoaderStore }> | undefined
+  #loader: Promise<Loading> | undefined
   #pokedAs: string | undefined
   readonly #openCandles = new Map<string, { readonly at: number; readonly answer: Promise<OpenCandles> }>()
   #lastRunAt: number | null = null
@@ -136,11 +140,14 @@ export class ExchangeLoader extends DurableObject<Env> {
     const deadline = this.#lastRunAt + RUN_MS
     const memo = await keepHouse(deps, await this.#memo(), deadline)
     await this.ctx.storage.put('memo', memo)
+    let nextRun: number
     try {
-      return Math.min(await runLoader(deps, deadline), housekeepingDueAt(memo))
+      nextRun = await runLoader(deps, deadline)
     } finally {
       await this.ctx.storage.put('spent', deps.http.spent())
     }
+    await this.ctx.storage.put('memo', await checkStored(deps, memo))
+    return Math.min(nextRun, housekeepingDueAt(memo))
   }
 
   /** The exchange that this object serves; `undefined`, and no alarm any more, where the configuration has moved it. */
@@ -168,7 +175,7 @@ export class ExchangeLoader extends DurableObject<Env> {
     if (armed === null || armed > at) await this.ctx.storage.setAlarm(at)
   }
 
-  #deps(exchange: string): Promise<LoaderDeps & { readonly store: LoaderStore }> {
+  #deps(exchange: string): Promise<Loading> {
     this.#loader ??= this.#createDeps(exchange).catch((error: unknown) => {
       this.#loader = undefined
       throw error
@@ -176,7 +183,7 @@ export class ExchangeLoader extends DurableObject<Env> {
     return this.#loader
   }
 
-  async #createDeps(exchange: string): Promise<LoaderDeps & { readonly store: LoaderStore }> {
+  async #createDeps(exchange: string): Promise<Loading> {
     const connector = connectorFor(exchange)
     if (connector === undefined) throw new AppError('unknown_exchange', `there is no exchange ${exchange}`)
     const { clock, config, stores, newId } = this.#app
@@ -199,10 +206,11 @@ export class ExchangeLoader extends DurableObject<Env> {
       lease = await claimLease(db, exchange, ROLE)
       await storage.put({ lease, memo: NEW_MEMO })
     }
-    return { connector, http, store: new LoaderStore(db, lease, newId), clock }
+    const store = new LoaderStore(db, lease, newId)
+    return { connector, http, store, quality: new QualityStore(stores), thresholds: config.quality, clock }
   }
 
   async #memo(): Promise<LoaderMemo> {
-    return (await this.ctx.storage.get<LoaderMemo>('memo')) ?? NEW_MEMO
+    return { ...NEW_MEMO, ...(await this.ctx.storage.get<LoaderMemo>('memo')) }
   }
 }

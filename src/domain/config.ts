@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { AppError } from './errors.ts'
 import { instrumentKinds } from './instrument.ts'
+import { changeThresholds, DEFAULT_THRESHOLDS, type Thresholds, thresholdsSchema } from './quality/thresholds.ts'
 
 const HOUR_MS = 3_600_000
 
@@ -17,6 +18,7 @@ export interface Settings {
   readonly FEED_BOOKS: string
   readonly RELAYS: string
   readonly TRADE_RETENTION_HOURS: string
+  readonly QUALITY: string
   readonly ENVIRONMENT: string
   /** A secret; without it every writing call is refused. */
   readonly ADMIN_TOKEN?: string | undefined
@@ -58,6 +60,8 @@ export interface Config {
   /** How many relays stand in each region. */
   readonly relays: number
   readonly tradeRetentionMs: number
+  /** From what size on the checks of quality find something. */
+  readonly quality: Thresholds
   readonly adminToken: string | undefined
   /** How simulated time runs; `scale` 1 from epoch 0 is real time. */
   readonly time: { readonly scale: number; readonly epoch: number }
@@ -77,6 +81,10 @@ export function parseConfig(settings: Settings): Config {
     feedBooks: parseSetting('FEED_BOOKS', feedTopics, settings.FEED_BOOKS),
     relays: parseSetting('RELAYS', relays, settings.RELAYS),
     tradeRetentionMs: parseSetting('TRADE_RETENTION_HOURS', retentionHours, settings.TRADE_RETENTION_HOURS) * HOUR_MS,
+    quality: changeThresholds(
+      DEFAULT_THRESHOLDS,
+      parseSetting('QUALITY', thresholdsSchema, parseJson(settings.QUALITY)),
+    ),
     // An empty secret is none: it must not open what it was to guard.
     adminToken: settings.ADMIN_TOKEN?.trim() || undefined,
     time: parseTime(settings),
@@ -102,6 +110,6 @@ function parseJson(text: string): unknown {
   try {
     return JSON.parse(text)
   } catch {
-    return undefined
+    return null
   }
 }

@@ -2,11 +2,14 @@ import type { Interval } from '../domain/interval.ts'
 import { DAY, floorToInterval } from '../domain/interval.ts'
 import { refreshInstruments } from './instruments.ts'
 import type { LoaderDeps } from './loader.ts'
+import { type QualityDeps, runChecks } from './quality.ts'
 
 const HOUR = 60 * 60_000
 /** A new listing or a delisting is noticed within the hour. */
 const REFRESH_INSTRUMENTS_MS = HOUR
 const ROLL_UP_MS = HOUR
+/** Candles are judged within so long after they are stored. */
+const CHECK_MS = 60_000
 /** A list that did not come is asked for again after this: nothing can be loaded before the first. */
 const RETRY_MS = 15_000
 
@@ -20,6 +23,7 @@ export interface LoaderMemo {
   readonly instrumentsTriedAt: number
   readonly instrumentsRefreshedAt: number | null
   readonly rolledUpAt: number
+  readonly checkedAt: number
   /** Whether the default series have been recorded, or need not be. */
   readonly seeded: boolean
 }
@@ -28,6 +32,7 @@ export const NEW_MEMO: LoaderMemo = {
   instrumentsTriedAt: 0,
   instrumentsRefreshedAt: null,
   rolledUpAt: 0,
+  checkedAt: 0,
   seeded: false,
 }
 
@@ -49,10 +54,18 @@ export async function keepHouse(deps: LoaderDeps, memo: LoaderMemo, deadline: nu
     await store.rollUp(await store.readState())
     rolledUpAt = now
   }
-  return { instrumentsTriedAt, instrumentsRefreshedAt, rolledUpAt, seeded }
+  return { ...memo, instrumentsTriedAt, instrumentsRefreshedAt, rolledUpAt, seeded }
 }
 
-/** When housekeeping is next due (ms UTC). */
+/** Runs the checks of quality on what has been stored, where due: after the loading, which must not wait for them. */
+export async function checkStored(deps: LoaderDeps & QualityDeps, memo: LoaderMemo): Promise<LoaderMemo> {
+  const now = deps.clock.now()
+  if (now - memo.checkedAt < CHECK_MS) return memo
+  await runChecks(deps, await deps.store.readState())
+  return { ...memo, checkedAt: now }
+}
+
+/** When housekeeping is next due (ms UTC). Checks are not: they wait for the next run that loads something. */
 export function housekeepingDueAt(memo: LoaderMemo): number {
   if (memo.instrumentsRefreshedAt === null) return memo.instrumentsTriedAt + RETRY_MS
   return Math.min(memo.instrumentsRefreshedAt + REFRESH_INSTRUMENTS_MS, memo.rolledUpAt + ROLL_UP_MS)

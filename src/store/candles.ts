@@ -35,7 +35,7 @@ export interface CandlePage {
 }
 
 /** SQL for a candle as its line. */
-const LINE = `open_time || ',' || open || ',' || high || ',' || low || ',' || close || ',' || volume || ',' ||
+export const LINE = `open_time || ',' || open || ',' || high || ',' || low || ',' || close || ',' || volume || ',' ||
   ifnull(quote_volume, '') || ',' || ifnull(trade_count, '')`
 
 interface PageRow extends MarksRow {

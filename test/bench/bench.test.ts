@@ -3,7 +3,7 @@ import { createServer } from 'node:http'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, it } from 'vitest'
 import { connectors } from '../../src/exchanges/registry.ts'
-import { parseBenchArguments } from './arguments.ts'
+import { benchNames, parseBenchArguments, USAGE } from './arguments.ts'
 import { Connection, isWhole } from './http-client.ts'
 import { formatJson, formatRow } from './report.ts'
 import { median, percentile, randomOf } from './statistics.ts'
@@ -11,7 +11,7 @@ import { FULL_MIX, StreamMarket } from './stream-market.ts'
 
 describe('the arguments', () => {
   it('run everything as a table, unless they say otherwise', () => {
-    expect(parseBenchArguments([])).toEqual({ names: ['load', 'query', 'decode', 'stream'], json: false })
+    expect(parseBenchArguments([])).toEqual({ names: [...benchNames], json: false })
     expect(parseBenchArguments(['query', '--json'])).toEqual({ names: ['query'], json: true })
     expect(parseBenchArguments(['--json', 'query', 'load', 'query'])).toEqual({ names: ['query', 'load'], json: true })
   })
@@ -23,7 +23,7 @@ describe('the arguments', () => {
       execFile(process.execPath, [main, 'loads'], (error, _, stderr) => resolve([error?.code, stderr]))
     })
     expect(status).toBe(2)
-    expect(complaint).toContain('usage: npm run bench [-- load|query|decode|stream] [--json]')
+    expect(complaint).toContain(USAGE)
   })
 })
 

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { scaledClock } from '../../src/domain/clock.ts'
 import { parseConfig } from '../../src/domain/config.ts'
+import { DEFAULT_THRESHOLDS } from '../../src/domain/quality/thresholds.ts'
 
 const SETTINGS = {
   EXCHANGE_HOSTS: '{"okx":{"spot":"https://my.okx.com"}}',
@@ -14,6 +15,7 @@ const SETTINGS = {
   FEED_BOOKS: '150',
   RELAYS: '2',
   TRADE_RETENTION_HOURS: '24',
+  QUALITY: '{"priceJump":{"percent":2}}',
   ENVIRONMENT: 'production',
 }
 
@@ -31,6 +33,7 @@ describe('parseConfig', () => {
       feedBooks: 150,
       relays: 2,
       tradeRetentionMs: 86_400_000,
+      quality: { ...DEFAULT_THRESHOLDS, priceJump: { ...DEFAULT_THRESHOLDS.priceJump, percent: 2 } },
       adminToken: 'secret',
       time: { scale: 1, epoch: 0 },
     })
@@ -52,6 +55,10 @@ describe('parseConfig', () => {
     ['FEED_BOOKS', 'all'],
     ['RELAYS', '0'],
     ['TRADE_RETENTION_HOURS', '-1'],
+    ['QUALITY', ''],
+    ['QUALITY', '{"priceJump":{"percent":0}}'],
+    ['QUALITY', '{"pricejump":{}}'],
+    ['QUALITY', '{"flatRun":{"activity":2}}'],
   ])('refuses %s = %s by its name', (name, value) => {
     expect(() => parseConfig({ ...SETTINGS, [name]: value })).toThrow(name)
   })
