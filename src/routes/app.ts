@@ -5,21 +5,33 @@ import { createDeps, type Deps } from '../deps.ts'
 import { AppError } from '../domain/errors.ts'
 import { Catalog } from '../store/catalog.ts'
 import { openSessions } from '../store/sessions.ts'
+import { arbitrageRouter } from './across/arbitrage.ts'
+import { bboRouter } from './across/bbo.ts'
 import { describeStream } from './asyncapi/document.ts'
 import { backfillsRouter } from './backfills/route.ts'
 import { candlesRouter } from './candles/route.ts'
 import { type AppContext, type AppEnv, createRouter } from './context.ts'
 import { coverageRouter } from './coverage.ts'
 import { docsPage } from './docs/page.ts'
-import { exchangesRouter } from './exchanges.ts'
+import { exchangesRouter } from './exchanges/route.ts'
+import { fundingRatesRouter } from './funding-rates/route.ts'
 import { gapsRouter } from './gaps/route.ts'
 import { healthRouter } from './health.ts'
+import { ingestCandlesRouter } from './ingest/candles.ts'
+import { ingestOrderBooksRouter } from './ingest/order-books.ts'
+import { ingestTradesRouter } from './ingest/trades.ts'
 import { instrumentsRouter } from './instruments.ts'
 import { securitySchemes } from './middleware/admin.ts'
 import { edgeCache } from './middleware/edge-cache.ts'
 import { allowedMethods } from './middleware/methods.ts'
 import { orderBooksRouter } from './order-books.ts'
 import { renderProblem } from './problem.ts'
+import { qualityCheckRouter } from './quality/check.ts'
+import { qualityCompareRouter } from './quality/compare.ts'
+import { findingsRouter } from './quality/findings.ts'
+import { qualityRouter } from './quality/route.ts'
+import { registrationRouter } from './registration.ts'
+import { replayRouter } from './replay/route.ts'
 import { seriesRouter } from './series.ts'
 import { streamRouter } from './stream.ts'
 import { streamsRouter } from './streams.ts'
@@ -29,16 +41,28 @@ import { tradesRouter } from './trades/route.ts'
 const routers = [
   exchangesRouter,
   instrumentsRouter,
+  registrationRouter,
   candlesRouter,
   tradesRouter,
+  fundingRatesRouter,
   tickersRouter,
   orderBooksRouter,
+  bboRouter,
+  arbitrageRouter,
   streamRouter,
+  replayRouter,
   streamsRouter,
   seriesRouter,
+  ingestCandlesRouter,
+  ingestTradesRouter,
+  ingestOrderBooksRouter,
   backfillsRouter,
   coverageRouter,
   gapsRouter,
+  qualityRouter,
+  findingsRouter,
+  qualityCheckRouter,
+  qualityCompareRouter,
   healthRouter,
 ] as const
 
@@ -73,6 +97,8 @@ const publicReads = cors({
     'ETag',
     'Link',
     'X-Bookmark',
+    'X-Candles-Compared',
+    'X-Candles-Differing',
     'X-Coverage-Complete',
     'X-Coverage-Missing',
     'X-Coverage-Missing-Truncated',

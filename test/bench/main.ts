@@ -1,9 +1,12 @@
-/** `npm run bench [-- load|query|decode|stream] [--json]`: each figure beside what it is held against. */
+/** `npm run bench [-- load|query|decode|stream|ingest|replay|quality] [--json]`: each figure beside what it is held against. */
 
 import { type BenchName, parseBenchArguments, USAGE } from './arguments.ts'
 import { runDecode } from './decode.ts'
+import { runIngest } from './ingest.ts'
 import { runLoad } from './load.ts'
+import { runQuality } from './quality.ts'
 import { runQuery } from './query.ts'
+import { runReplay } from './replay.ts'
 import { formatJson, formatRow, type Report } from './report.ts'
 import { runStream } from './stream.ts'
 
@@ -12,6 +15,9 @@ const benches: Readonly<Record<BenchName, (report: Report) => Promise<void>>> = 
   query: runQuery,
   decode: runDecode,
   stream: runStream,
+  ingest: runIngest,
+  replay: runReplay,
+  quality: runQuality,
 }
 
 async function main(): Promise<void> {
