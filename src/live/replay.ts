@@ -142,7 +142,7 @@ function first(cursors: readonly Cursor[]): Cursor | undefined {
   return found
 }
 
-/** The last message of a replay that was told whole. */
-function endMessage(exchange: string, symbol: string, { start, end }: Window, messages: number): string {
+/** The last message of a replay that was told whole: `messages` counts all but those that open it, and this one. */
+export function endMessage(exchange: string, symbol: string, { start, end }: Window, messages: number): string {
   return `{"type":"end","exchange":${quote(exchange)},"symbol":${quote(symbol)},"data":{"start":${start},"end":${end},"messages":${messages}}}`
 }

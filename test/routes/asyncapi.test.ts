@@ -6,6 +6,7 @@ import { type ClientTopic, channels } from '../../src/domain/topic.ts'
 import { AcrossLine } from '../../src/live/across-line.ts'
 import type { BookReading } from '../../src/live/consolidated.ts'
 import * as messages from '../../src/live/messages.ts'
+import { endMessage } from '../../src/live/replay.ts'
 import * as replies from '../../src/live/replies.ts'
 import { serverMessages } from '../../src/routes/asyncapi/messages.ts'
 import { candleAt, T0 } from '../store/seed.ts'
@@ -62,6 +63,7 @@ const sent = [
   replies.subscribedMessage(1, across('arbitrage').topic, 'e1', 0, true),
   replies.unsubscribedMessage('a', topicOf('status')),
   replies.errorMessage(null, 'unknown_channel', 'no such channel', { channel: 'x' }),
+  endMessage('okx', 'BTC-USDT', { start: T0, end: T0 + 1 }, 0),
   replies.pongMessage(null),
   replies.pingMessage(7),
   replies.slowMessage(true, 1_000_000),
@@ -102,7 +104,11 @@ const document = z.looseObject({
 it('is an AsyncAPI document whose references lead somewhere', async () => {
   const body = await read('/asyncapi.json')
   const { channels, components, servers } = document.parse(body)
-  expect(Object.values(channels).map(({ address }) => address)).toEqual(['/v1/stream/{exchange}', '/v1/stream'])
+  expect(Object.values(channels).map(({ address }) => address)).toEqual([
+    '/v1/stream/{exchange}',
+    '/v1/stream',
+    '/v1/replay/{exchange}/{symbol}',
+  ])
   expect(servers['here']).toEqual({ host: 'api.test', protocol: 'wss' })
   expect(Object.keys(components.schemas)).toEqual(['Command', 'Frame', ...Object.keys(serverMessages)])
   const references = [...JSON.stringify(body).matchAll(/"\$ref":"#\/([^"]+)"/g)].map(([, path = '']) => path)

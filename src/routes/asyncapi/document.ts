@@ -11,7 +11,8 @@ const SCHEMA_DIALECT = 'draft-07'
 const description = `Live trades, candles, tickers, best bids and offers, order books and funding rates of crypto exchanges,
 and, with \`exchange: "*"\`, the best bid and offer and arbitrage across them.
 A client sends one command a message; the server sends frames, each a JSON array of messages.
-Close codes: 1008 slow or abuse, 1012 restart, 4401 not allowed.`
+A replay sends what is stored as the same messages, with an \`epoch\` that begins with \`replay-\`, and \`end\` as the last one.
+Close codes: 1000 end of a replay, 1008 slow or abuse, 1011 a replay that broke off, 1012 restart, 4401 not allowed.`
 
 /** The description of the stream: what clients send is what is validated. */
 export function describeStream(url: URL) {
@@ -30,10 +31,18 @@ export function describeStream(url: URL) {
         parameters: { exchange: { enum: [...exchangeNames], description: 'Its name' } },
       },
       all: channel('/v1/stream', 'A relay for every exchange, and for what is seen across them'),
+      replay: {
+        ...channel('/v1/replay/{exchange}/{symbol}', 'What is stored of one instrument; its window is in the query'),
+        parameters: {
+          exchange: { description: 'Its name, also that of an exchange that a user has registered' },
+          symbol: { description: 'Such as BTC-USDT' },
+        },
+      },
     },
     operations: {
       ...operations('exchange'),
       ...operations('all'),
+      ...operations('replay'),
     },
     components: { messages, schemas: schemas() },
   }

@@ -151,6 +151,18 @@ export const serverMessages = {
   configured: z.looseObject({ type: z.literal('configured'), id: requestId }),
   pong: z.object({ type: z.literal('pong'), id: requestId }),
   ping: z.object({ type: z.literal('ping'), id: z.int() }).meta({ description: 'Answer {"op":"pong","id":...}' }),
+  end: z
+    .object({
+      type: z.literal('end'),
+      exchange: z.string(),
+      symbol: z.string(),
+      data: z.object({
+        start: time,
+        end: time,
+        messages: z.int().meta({ description: 'All but `subscribed` and this one' }),
+      }),
+    })
+    .meta({ description: 'The last message of a replay: without it, the replay broke off' }),
   slow: z
     .object({
       type: z.literal('slow'),
