@@ -44,6 +44,8 @@ CREATE TABLE `findings` (
 );
 --> statement-breakpoint
 CREATE UNIQUE INDEX `findings_key` ON `findings` (`series_id`,`kind`,`start_time`);--> statement-breakpoint
+CREATE INDEX `findings_by_start` ON `findings` (`start_time`);--> statement-breakpoint
+CREATE INDEX `findings_by_end` ON `findings` (`end_time`);--> statement-breakpoint
 CREATE TABLE `funding_coverage` (
 	`instrument_id` integer NOT NULL,
 	`start_time` integer NOT NULL,
@@ -97,6 +99,7 @@ CREATE TABLE `idempotency_keys` (
 	`touched_at` integer NOT NULL
 );
 --> statement-breakpoint
+CREATE INDEX `idempotency_keys_by_creation` ON `idempotency_keys` (`created_at`);--> statement-breakpoint
 CREATE TABLE `ingested_chunks` (
 	`instrument_id` integer NOT NULL,
 	`channel` text NOT NULL,

@@ -128,8 +128,9 @@ export function judgeFunding(
 
 /**
  * Between two rates (or the listing and the first) there is no other, unless they are further apart than settlements
- * ever are, or than both of their neighbours: then one may be lacking. After the last one there is none before the next
- * is due.
+ * ever are, or than both of their neighbours: then one may be lacking. What came before the first rate of an answer is
+ * not known: what follows it must not be further apart than the next. After the last one there is none before the next is
+ * due.
  */
 function provenWindows(
   listedAt: number | null,
@@ -140,9 +141,11 @@ function provenWindows(
   const last = points.at(-1)
   if (last === undefined) return []
   const steps = points.slice(1).map((point, index) => point - (points[index] ?? point))
+  // The first settlement is as far from the listing as it happens to be.
+  const unknown = listedAt === null ? 0 : LONGEST_INTERVAL_MS
   const between = points.slice(1).flatMap((next, index) => {
-    const [before, step = 0, after] = [steps[index - 1], steps[index], steps[index + 1]]
-    const usual = Math.max(before ?? LONGEST_INTERVAL_MS, after ?? LONGEST_INTERVAL_MS)
+    const [before, step = 0, after] = [steps[index - 1] ?? unknown, steps[index], steps[index + 1]]
+    const usual = Math.max(before, after ?? LONGEST_INTERVAL_MS)
     return step <= Math.min(usual, LONGEST_INTERVAL_MS) + SPREAD_MS ? [{ start: next - step, end: next }] : []
   })
   return mergeWindows([...between, { start: last, end: isCut ? last + 1 : tailEnd(times, last, end, readAt) }])

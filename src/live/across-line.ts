@@ -85,10 +85,23 @@ function viewBbo(readings: readonly BookReading[]): View {
   return { data, content: contentOf(data.exchanges) + reasonsOf(data.leftOut), times: timesOf(data.exchanges) }
 }
 
+/** By the readings that it was found in: topics that differ in nothing but the threshold share it, however many there are. */
+const opportunities = new WeakMap<readonly BookReading[], Opportunity>()
+
+type Opportunity = Pick<ArbitrageData, 'best' | 'leftOut'>
+
+function findOpportunity(symbol: string, readings: readonly BookReading[]): Opportunity {
+  const known = opportunities.get(readings)
+  if (known !== undefined) return known
+  const { exchanges, leftOut } = sortOut(readings, DEFAULT_MAX_AGE_MS)
+  const found = { best: bestArbitrage(exchanges, takerFeeOf(kindOfSymbol(symbol))), leftOut }
+  opportunities.set(readings, found)
+  return found
+}
+
 /** Below the threshold nothing is worth a message but that it is so. */
 function viewArbitrage({ symbol, threshold = ZERO }: ClientTopic, readings: readonly BookReading[]): View {
-  const { exchanges, leftOut } = sortOut(readings, DEFAULT_MAX_AGE_MS)
-  const best = bestArbitrage(exchanges, takerFeeOf(kindOfSymbol(symbol ?? '')))
+  const { best, leftOut } = findOpportunity(symbol ?? '', readings)
   const above = best !== null && compareDecimals(best.netPercent, threshold) >= 0
   const data: ArbitrageData = { above, best, leftOut }
   if (!above) return { data, content: 'below', times: '' }

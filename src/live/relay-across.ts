@@ -3,6 +3,7 @@ import type { StreamErrorCode } from '../domain/stream-command.ts'
 import { type BookDepth, type ClientTopic, topicKey } from '../domain/topic.ts'
 import { AcrossLine } from './across-line.ts'
 import type { ClientHub, HubClient, SubscribeRequest } from './client-hub.ts'
+import type { BookReading } from './consolidated.ts'
 import { ConsolidatedBook } from './consolidated-book.ts'
 import { keyOfMessage, splitFrame, typeOfMessage } from './messages.ts'
 
@@ -82,8 +83,9 @@ export class RelayAcross {
   served(now: number): void {
     const changed = this.#read(now)
     if (changed.size === 0) return
+    const read = this.#reader(now)
     for (const line of this.#lines.values()) {
-      if (line.bookKeys.some((key) => changed.has(key))) this.#show(line, now)
+      if (line.bookKeys.some((key) => changed.has(key))) this.#show(line, read, now)
     }
   }
 
@@ -92,7 +94,8 @@ export class RelayAcross {
     this.served(now)
     if (now < this.#checkAt) return []
     this.#checkAt = now + CHECK_MS
-    for (const line of this.#lines.values()) this.#show(line, now)
+    const read = this.#reader(now)
+    for (const line of this.#lines.values()) this.#show(line, read, now)
     this.#release()
     const requests: SubscribeRequest[] = []
     for (const book of this.#books.values()) {
@@ -156,11 +159,21 @@ export class RelayAcross {
     return key
   }
 
-  #show(line: Line, now: number): void {
+  /** Topics that differ in their threshold alone look at the same books: these are read once for all of them. */
+  #reader(now: number): (line: Line) => readonly BookReading[] {
+    const known = new Map<string, readonly BookReading[]>()
+    return ({ bookKeys }) => {
+      const market = bookKeys.join()
+      const readings = known.get(market) ?? bookKeys.flatMap((key) => this.#books.get(key)?.read(now) ?? [])
+      known.set(market, readings)
+      return readings
+    }
+  }
+
+  #show(line: Line, read: (line: Line) => readonly BookReading[], now: number): void {
     this.#settle(line, now)
     if (this.#hub.audience(line.line.key) === 0) return
-    const readings = line.bookKeys.flatMap((key) => this.#books.get(key)?.read(now) ?? [])
-    const message = line.line.update(readings, now)
+    const message = line.line.update(read(line), now)
     if (message !== null) this.#hub.publish(line.line.key, message)
   }
 

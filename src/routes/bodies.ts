@@ -1,7 +1,7 @@
 import { z } from '@hono/zod-openapi'
 import { parseSymbol } from '../domain/instrument.ts'
 import { intervals } from '../domain/interval.ts'
-import { parseTime } from '../domain/time.ts'
+import { isInSeconds, parseTime } from '../domain/time.ts'
 import { type ExchangeName, isExchangeName } from '../exchanges/registry.ts'
 
 /** An exchange as it stands in a JSON body: there it is an invalid field, not an unknown resource. */
@@ -29,13 +29,17 @@ export const symbolSchema = z
 /** Candle lengths: at least one. */
 export const intervalsSchema = z.array(z.enum(intervals)).min(1).max(intervals.length)
 
+const TIME_RULE = 'must be milliseconds since 1970 or ISO 8601, before the year 2100'
+
 /** A time as it stands in a JSON body: ms UTC, or ISO 8601. */
 export const timeSchema = z
-  .union([z.int(), z.string()])
+  .union([z.int(), z.string()], TIME_RULE)
   .transform((value, context) => {
     const time = parseTime(String(value))
-    if (time !== undefined) return time
-    context.addIssue({ code: 'custom', message: 'must be milliseconds since 1970 or ISO 8601, before the year 2100' })
+    const areSeconds = isInSeconds(String(value))
+    if (time !== undefined && !areSeconds) return time
+    const message = areSeconds ? 'must be milliseconds: these look like seconds' : TIME_RULE
+    context.addIssue({ code: 'custom', message })
     return z.NEVER
   })
   .openapi({

@@ -1,6 +1,6 @@
 import { createRoute, z } from '@hono/zod-openapi'
 import { AppError } from '../domain/errors.ts'
-import { instrumentKinds, parseAsset } from '../domain/instrument.ts'
+import { instrumentKinds } from '../domain/instrument.ts'
 import { publishedFees } from '../exchanges/fees.ts'
 import {
   type AssetRow,
@@ -15,7 +15,15 @@ import { createRouter } from './context.ts'
 import { listedExchanges, resolveFilter } from './filters.ts'
 import { bookmarkParameter } from './headers.ts'
 import { cursorParam, listSchema, nextPage } from './lists.ts'
-import { anyExchangeParam, booleanParam, findInstrument, kindParam, limitParam, symbolParam } from './params.ts'
+import {
+  anyExchangeParam,
+  assetParam,
+  booleanParam,
+  findInstrument,
+  kindParam,
+  limitParam,
+  symbolParam,
+} from './params.ts'
 import { jsonResponse, problemResponses } from './responses.ts'
 
 const MAX_TEXT_LENGTH = 64
@@ -54,16 +62,6 @@ const assetSchema = z
     instruments: z.int().openapi({ description: 'How many have it as base or quote' }),
   })
   .openapi('Asset')
-
-const assetParam = z
-  .string()
-  .transform((text, context) => {
-    const name = parseAsset(text)
-    if (name !== undefined) return name
-    context.addIssue({ code: 'custom', message: 'must be the name of an asset, such as BTC' })
-    return z.NEVER
-  })
-  .openapi({ type: 'string', example: 'BTC' })
 
 const textParam = z
   .string()

@@ -1,6 +1,6 @@
 import { z } from '@hono/zod-openapi'
 import { AppError } from '../domain/errors.ts'
-import { instrumentKinds, parseSymbol, type SymbolQuery } from '../domain/instrument.ts'
+import { instrumentKinds, parseAsset, parseSymbol, type SymbolQuery } from '../domain/instrument.ts'
 import { intervals } from '../domain/interval.ts'
 import { isInSeconds, parseTime } from '../domain/time.ts'
 import { type ExchangeName, exchangeNames, isExchangeName } from '../exchanges/registry.ts'
@@ -74,6 +74,16 @@ export const timeParam = z
   .openapi({ type: 'string', example: '2024-01-01T00:00:00Z', description: 'Milliseconds UTC or ISO 8601' })
 
 export const kindParam = z.enum(instrumentKinds)
+
+export const assetParam = z
+  .string()
+  .transform((text, context) => {
+    const name = parseAsset(text)
+    if (name !== undefined) return name
+    context.addIssue({ code: 'custom', message: 'must be the name of an asset, such as BTC: letters, digits, _ and .' })
+    return z.NEVER
+  })
+  .openapi({ type: 'string', example: 'BTC' })
 
 /** Whose word data is: the exchange's own, or what a user has sent under a name. */
 export const sourceParam = z.string().regex(/^[a-z0-9_-]{1,32}$/, 'must be the name of a source')

@@ -1,7 +1,7 @@
 import { createRoute, z } from '@hono/zod-openapi'
 import { parseDecimal } from '../domain/decimal.ts'
-import { AppError, type FieldError } from '../domain/errors.ts'
-import { formatSymbol, instrumentKinds, parseAsset } from '../domain/instrument.ts'
+import { AppError, type FieldError, invalidField } from '../domain/errors.ts'
+import { formatSymbol, instrumentKinds } from '../domain/instrument.ts'
 import { isExchangeName } from '../exchanges/registry.ts'
 import {
   judgeRegistrations,
@@ -14,7 +14,7 @@ import { timeSchema } from './bodies.ts'
 import { createRouter } from './context.ts'
 import { adminSecurity, requireAdmin } from './middleware/admin.ts'
 import { jsonBody } from './middleware/json-body.ts'
-import { EXCHANGE } from './params.ts'
+import { assetParam, EXCHANGE } from './params.ts'
 import { jsonResponse, problemResponses } from './responses.ts'
 
 /** Of instruments or assets in one call. */
@@ -22,16 +22,6 @@ const MAX_REGISTERED = 1_000
 const MAX_NAME_LENGTH = 100
 
 const nameSchema = z.string().trim().min(1).max(MAX_NAME_LENGTH)
-
-const assetSchema = z
-  .string()
-  .transform((text, context) => {
-    const name = parseAsset(text)
-    if (name !== undefined) return name
-    context.addIssue({ code: 'custom', message: 'must be 1 to 32 letters, digits, _ or .' })
-    return z.NEVER
-  })
-  .openapi({ type: 'string', example: 'BTC' })
 
 const sizeSchema = z
   .string()
@@ -51,15 +41,15 @@ const instrumentSchema = z
       .openapi({ example: 'myexchange', description: 'One that is known, or a new one, which this registers' }),
     exchangeName: nameSchema.optional().openapi({ description: 'Of an exchange of your own: its name for people' }),
     kind: z.enum(instrumentKinds).default('spot'),
-    base: assetSchema,
-    quote: assetSchema,
+    base: assetParam,
+    quote: assetParam,
     exchangeSymbol: z
       .string()
       .min(1)
       .max(MAX_NAME_LENGTH)
       .optional()
       .openapi({ description: 'As the exchange calls it. Without it: the symbol' }),
-    settle: assetSchema
+    settle: assetParam
       .optional()
       .openapi({ description: 'Of a perpetual. Without it: the quote, or the base where inverse' }),
     inverse: z.boolean().default(false),
@@ -71,8 +61,9 @@ const instrumentSchema = z
     listedAt: timeSchema.optional(),
     validTo: timeSchema.optional().openapi({ description: 'Since when it does not trade any more' }),
   })
-  .superRefine(({ kind, settle, inverse, listedAt, validTo }, context) => {
+  .superRefine(({ exchange, exchangeName, kind, settle, inverse, listedAt, validTo }, context) => {
     const refuse = (path: string, message: string) => context.addIssue({ code: 'custom', path: [path], message })
+    if (exchangeName !== undefined && isExchangeName(exchange)) refuse('exchangeName', 'is for exchanges of your own')
     if (kind === 'spot' && settle !== undefined) refuse('settle', 'is for perpetuals')
     if (kind === 'spot' && inverse) refuse('inverse', 'is for perpetuals')
     if (listedAt !== undefined && validTo !== undefined && validTo <= listedAt) {
@@ -112,7 +103,7 @@ const registerInstrumentsRoute = createRoute({
 const assetsSchema = z
   .strictObject({
     assets: z
-      .array(z.strictObject({ asset: assetSchema, name: nameSchema.optional() }))
+      .array(z.strictObject({ asset: assetParam, name: nameSchema.optional() }))
       .min(1)
       .max(MAX_REGISTERED),
   })
@@ -143,12 +134,11 @@ registrationRouter.openapi(registerInstrumentsRoute, async (c) => {
   const { stores, clock } = c.var.deps
   const instruments = wanted.map(toInstrument)
   refuseRepeated(instruments)
+  refuseFutureEnds(instruments, clock.now())
   const outcomes = await judgeRegistrations(stores, instruments)
   const data = instruments.map(({ exchange, symbol }, index) => ({ exchange, symbol, outcome: outcomes[index] }))
   refuseTaken(data)
-  const own = wanted.filter(({ exchange }) => !isExchangeName(exchange))
-  const names = new Map(own.map(({ exchange, exchangeName = exchange }) => [exchange, exchangeName]))
-  await registerInstruments(stores, names, instruments, clock.now())
+  await registerInstruments(stores, namesOf(wanted), instruments, clock.now())
   c.var.catalog.clear()
   return c.json({ data: data.map((each) => outcomeSchema.parse(each)) }, 200)
 })
@@ -157,6 +147,11 @@ registrationRouter.openapi(registerAssetsRoute, async (c) => {
   const { assets } = c.req.valid('json')
   const { stores, clock } = c.var.deps
   const registered = assets.map(({ asset, name = null }) => ({ asset, name }))
+  const names = new Set<string>()
+  for (const [index, { asset }] of registered.entries()) {
+    if (names.has(asset)) throw invalidField(`assets[${index}].asset`, 'stands there already')
+    names.add(asset)
+  }
   return c.json({ changed: await registerAssets(stores, registered, clock.now()) }, 200)
 })
 
@@ -172,6 +167,25 @@ function toInstrument(wanted: z.output<typeof instrumentSchema>): RegisteredInst
     lotSize: wanted.lotSize ?? null,
     active: validTo === null,
   }
+}
+
+/** The exchanges of users' own, each with its name for people: that of any of its instruments, else its own. */
+function namesOf(wanted: readonly z.output<typeof instrumentSchema>[]): ReadonlyMap<string, string> {
+  const names = new Map<string, string>()
+  for (const { exchange, exchangeName } of wanted) {
+    if (!isExchangeName(exchange)) names.set(exchange, exchangeName ?? names.get(exchange) ?? exchange)
+  }
+  return names
+}
+
+/** What ends later trades still. @throws AppError `invalid_request` */
+function refuseFutureEnds(instruments: readonly RegisteredInstrument[], now: number): void {
+  const errors = instruments.flatMap(({ validTo }, index) =>
+    validTo === null || validTo <= now
+      ? []
+      : [{ path: `instruments[${index}].validTo`, message: 'lies in the future: until then it trades' }],
+  )
+  if (errors.length > 0) throw new AppError('invalid_request', 'nothing has been registered', { errors })
 }
 
 /** @throws AppError `invalid_request`, naming those that stand there a second time */

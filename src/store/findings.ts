@@ -1,6 +1,6 @@
 import type { Interval, Window } from '../domain/interval.ts'
 import type { FindingKind, FindingState, Severity } from '../domain/quality/finding.ts'
-import { OF_FILTER, type QualityFilter } from './quality.ts'
+import { conditionsOf, type QualityFilter } from './quality.ts'
 import type { Reader } from './sessions.ts'
 
 /** Which findings are asked for; `null` is any. */
@@ -38,11 +38,20 @@ export interface FindingPlace {
   readonly id: number
 }
 
-const FINDINGS = `
+/**
+ * Where to begin: with the few series of a symbol, else with what ends after the window's start, else with the newest.
+ * Whatever reads all findings to give a page of them makes every page cost as much as the list.
+ */
+function tablesFor({ symbol, window }: FindingFilter): string {
+  if (symbol !== null) return 'findings f JOIN series s'
+  return `findings f INDEXED BY ${window.start > 0 ? 'findings_by_end' : 'findings_by_start'} CROSS JOIN series s`
+}
+
+const findingsSql = (filter: FindingFilter) => `
 SELECT f.id, i.exchange, i.symbol, i.exchange_symbol AS exchangeSymbol, s.interval, s.source, f.kind, f.severity, f.state,
   f.start_time AS start, f.end_time AS end, f.first_seen AS firstSeen, f.last_seen AS lastSeen, f.evidence
-FROM findings f JOIN series s ON s.id = f.series_id JOIN instruments i ON i.id = s.instrument_id
-WHERE (f.start_time, f.id) < (?1->>0, ?1->>1) AND ${OF_FILTER}
+FROM ${tablesFor(filter)} ON s.id = f.series_id JOIN instruments i ON i.id = s.instrument_id
+WHERE (f.start_time, f.id) < (?1->>0, ?1->>1) AND ${conditionsOf(filter)}
 AND (?6 IS NULL OR f.kind = ?6) AND (?7 IS NULL OR f.severity = ?7) AND (?8 IS NULL OR f.state = ?8)
 AND f.end_time > ?9 AND f.start_time < ?10
 ORDER BY f.start_time DESC, f.id DESC LIMIT ?11`
@@ -57,7 +66,7 @@ export async function readFindings(
   const { exchanges, symbol, interval, source, kind, severity, state, window } = filter
   const place = JSON.stringify([after.start, after.id])
   const { results } = await db
-    .prepare(FINDINGS)
+    .prepare(findingsSql(filter))
     .bind(
       ...[place, JSON.stringify(exchanges), symbol, interval, source],
       ...[kind, severity, state, window.start, window.end, limit],

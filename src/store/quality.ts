@@ -30,29 +30,39 @@ export interface QualitySeries {
   readonly checkedAt: number | null
 }
 
-/** SQL, behind the place in the list: the conditions of a {@link QualityFilter}, bound from `?2` on. */
-export const OF_FILTER = `i.exchange IN (SELECT value FROM json_each(?2)) AND (?3 IS NULL OR i.symbol = ?3)
+/**
+ * SQL, behind the place in the list: the conditions of a filter, bound from `?2` on. A symbol is looked up: a condition
+ * that also holds without one would go through every instrument.
+ */
+export function conditionsOf({ symbol }: QualityFilter): string {
+  return `i.exchange IN (SELECT value FROM json_each(?2)) AND ${symbol === null ? '?3 IS NULL' : 'i.symbol = ?3'}
 AND (?4 IS NULL OR s.interval = ?4) AND (?5 IS NULL OR s.source = ?5)`
+}
 
-const SERIES = `
+/** In the order of the list: those of one symbol are few and sorted, others are met as they come. */
+function seriesSql(filter: QualityFilter): string {
+  return `
 SELECT s.id, i.exchange, i.symbol, i.exchange_symbol AS exchangeSymbol, s.interval, s.source,
   s.recorded_from AS recordedFrom, s.first_candle_time AS firstCandleTime, s.verified_to AS verifiedTo,
   i.valid_to AS validTo,
   (SELECT min(start_time) FROM coverage WHERE series_id = s.id) AS coveredFrom,
   (SELECT end_time FROM coverage WHERE series_id = s.id ORDER BY start_time DESC LIMIT 1) AS coveredTo,
   k.checked_from AS checkedFrom, k.checked_to AS checkedTo, k.checked_at AS checkedAt
-FROM series s JOIN instruments i ON i.id = s.instrument_id LEFT JOIN checked_series k ON k.series_id = s.id
-WHERE s.id >= ?1 AND ${OF_FILTER} ORDER BY s.id LIMIT ?6`
+FROM series s ${filter.symbol === null ? 'CROSS' : ''} JOIN instruments i ON i.id = s.instrument_id
+LEFT JOIN checked_series k ON k.series_id = s.id
+WHERE s.id >= ?1 AND ${conditionsOf(filter)} ORDER BY s.id LIMIT ?6`
+}
 
 /** Series of one database in the order of their ids, from `fromId` on. */
 export async function readQualitySeries(
   db: Reader,
-  { exchanges, symbol, interval, source }: QualityFilter,
+  filter: QualityFilter,
   fromId: number,
   limit: number,
 ): Promise<QualitySeries[]> {
+  const { exchanges, symbol, interval, source } = filter
   const { results } = await db
-    .prepare(SERIES)
+    .prepare(seriesSql(filter))
     .bind(fromId, JSON.stringify(exchanges), symbol, interval, source, limit)
     .all<QualitySeries>()
   return results.filter((row) => isInterval(row.interval))

@@ -32,7 +32,7 @@ export async function judgeRegistrations(
 
 /**
  * Registers instruments that {@link judgeRegistrations} lets pass, with their exchanges and assets: one transaction a
- * database, that of the instruments last. Repeated, it changes nothing.
+ * database, and those of other databases than the main one after it. Repeated, it changes nothing.
  *
  * @param exchanges names for people of exchanges that may be new, by exchange
  * @param now ms UTC
@@ -43,19 +43,21 @@ export async function registerInstruments(
   instruments: readonly RegisteredInstrument[],
   now: number,
 ): Promise<void> {
-  const names = instruments.flatMap(({ base, quote }) => [base, quote])
-  await stores.main.batch([
-    stores.main.prepare(INSERT_EXCHANGES).bind(JSON.stringify([...exchanges]), now),
-    insertAssets(
-      stores.main,
-      [...new Set(names)].map((asset) => ({ asset, name: null })),
-      now,
-    ),
+  const { main } = stores
+  const assets = new Set(instruments.flatMap(({ base, quote }) => [base, quote]))
+  const names = Array.from(assets, (asset) => ({ asset, name: null }))
+  const places = byDatabase(stores, instruments)
+  await main.batch([
+    main.prepare(INSERT_EXCHANGES).bind(JSON.stringify([...exchanges]), now),
+    insertAssets(main, names, now),
+    upsertInstruments(main, places.get(main) ?? [], now),
   ])
-  for (const [db, own] of byDatabase(stores, instruments)) {
-    const rows = own.map(([index, instrument]) => [index, ...columnsOf(instrument)])
-    await db.batch([db.prepare(UPSERT).bind(JSON.stringify(rows), now)])
-  }
+  for (const [db, own] of places) if (db !== main) await upsertInstruments(db, own, now).run()
+}
+
+function upsertInstruments(db: D1Database, places: readonly Place[], now: number): D1PreparedStatement {
+  const rows = places.map(([index, instrument]) => [index, ...columnsOf(instrument)])
+  return db.prepare(UPSERT).bind(JSON.stringify(rows), now)
 }
 
 /** An asset that a user registers. */

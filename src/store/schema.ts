@@ -328,15 +328,19 @@ export const ingestedChunks = sqliteTable(
 )
 
 /** Requests that carried an `Idempotency-Key`, kept for a day. Always in the main database. */
-export const idempotencyKeys = sqliteTable('idempotency_keys', {
-  key: text('key').primaryKey(),
-  /** Method, path and query: a key is for one request. */
-  request: text('request').notNull(),
-  state: text('state', { enum: ['running', 'done'] }).notNull(),
-  createdAt: integer('created_at').notNull(),
-  /** While it runs: when it last went on. */
-  touchedAt: integer('touched_at').notNull(),
-})
+export const idempotencyKeys = sqliteTable(
+  'idempotency_keys',
+  {
+    key: text('key').primaryKey(),
+    /** Method, path and query: a key is for one request. */
+    request: text('request').notNull(),
+    state: text('state', { enum: ['running', 'done'] }).notNull(),
+    createdAt: integer('created_at').notNull(),
+    /** While it runs: when it last went on. */
+    touchedAt: integer('touched_at').notNull(),
+  },
+  (table) => [index('idempotency_keys_by_creation').on(table.createdAt)],
+)
 
 /** What each batch of such a request was, and what it was answered. WITHOUT ROWID. */
 export const idempotencyBatches = sqliteTable(
@@ -419,7 +423,11 @@ export const findings = sqliteTable(
     lastSeen: integer('last_seen').notNull(),
     state: text('state', { enum: ['open', 'resolved'] }).notNull(),
   },
-  (table) => [uniqueIndex('findings_key').on(table.seriesId, table.kind, table.startTime)],
+  (table) => [
+    uniqueIndex('findings_key').on(table.seriesId, table.kind, table.startTime),
+    index('findings_by_start').on(table.startTime),
+    index('findings_by_end').on(table.endTime),
+  ],
 )
 
 /** How far the checks have come in each series: forwards with the present, and backwards with the past as it is loaded. */

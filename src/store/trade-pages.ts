@@ -41,18 +41,23 @@ export function isChunkRow(row: object): row is ChunkRow {
   return 'data' in row
 }
 
+/** The edge, the minute that goes beyond the limit, and one more, which tells that there are more. */
+const MORE_MINUTES = 3
+
 /**
  * The chunks of minutes from an edge of a window on, until there are more than `limit` trades in them beyond the first
- * minute. Minutes are counted up from the edge, which counts for nothing itself: the page may begin anywhere in it.
+ * minute. Minutes are counted up from the edge, which counts for nothing itself: the page may begin anywhere in it. Each
+ * other holds a trade at least, so that no more of them are looked at than the limit has trades, however long the window is.
  */
 export function chunksSql({ name, where, order }: ChunkTable, direction: Direction): string {
+  const fromEdge = direction === 'forward' ? 'ORDER BY minute' : 'ORDER BY minute DESC'
   return `
 WITH minutes AS (
   SELECT minute, sum(count) AS trades FROM ${name}
-  WHERE ${where} AND minute >= ?2 AND minute < ?3 GROUP BY minute
+  WHERE ${where} AND minute >= ?2 AND minute < ?3 GROUP BY minute ${fromEdge} LIMIT ?5 + ${MORE_MINUTES}
 ),
 counted AS (
-  SELECT minute, sum(CASE minute WHEN ?4 THEN 0 ELSE trades END) OVER (ORDER BY minute ${direction === 'forward' ? '' : 'DESC'}) AS through,
+  SELECT minute, sum(CASE minute WHEN ?4 THEN 0 ELSE trades END) OVER (${fromEdge}) AS through,
     CASE minute WHEN ?4 THEN 0 ELSE trades END AS own
   FROM minutes
 ),

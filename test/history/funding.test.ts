@@ -215,7 +215,18 @@ describe('what an answer proves', () => {
     expect(judge(0, 4, 12, 16)).toMatchObject([{ start: at(4), end: at(12), reason: 'absent', bracketed: true }])
     // Settlements that grow rarer, and more frequent.
     expect(judge(0, 1, 2, 4, 8, 16)).toEqual([])
-    expect(judge(0, 8, 12, 14, 15, 16, 17, 18, 19)).toEqual([])
+    expect(judge(-8, 0, 8, 12, 14, 15, 16, 17, 18, 19)).toEqual([])
+  })
+
+  it('does not begin with a step that is longer than the next: a hole that was told before is told still', () => {
+    const hourly = Array.from({ length: 18 }, (_, hour) => hour).filter((hour) => hour !== 1)
+    const { proven } = judgeFunding(
+      pageOf({ start: at(16), end: at(17) + SPREAD }),
+      hourly.map((hour) => rateAt(at(hour))),
+      at(17) + MINUTE,
+      MANY,
+    )
+    expect(proven).toEqual([{ start: at(2), end: at(17) + SPREAD }])
   })
 
   it('lies between its rates alone where it may be cut off', () => {

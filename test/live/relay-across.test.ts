@@ -1,10 +1,11 @@
-import { describe, expect, it } from 'vitest'
+import { afterEach, describe, expect, it, vi } from 'vitest'
 import { z } from 'zod'
 import { decimal } from '../../src/domain/decimal.ts'
 import type { BookLevel } from '../../src/domain/order-book.ts'
 import { type ClientTopic, topicKey } from '../../src/domain/topic.ts'
 import type { ClientHub } from '../../src/live/client-hub.ts'
 import { DEFAULT_MAX_AGE_MS } from '../../src/live/consolidated.ts'
+import { ConsolidatedBook } from '../../src/live/consolidated-book.ts'
 import { bookData, TopicLine } from '../../src/live/messages.ts'
 import { type RelayEffect, RelaySession } from '../../src/live/relay-session.ts'
 import { createHub, type Received, TestClient } from './client.ts'
@@ -397,6 +398,19 @@ describe('arbitrage', () => {
     expect(dataOf(world.read())).toMatchObject([{ above: false }])
   })
 
+  it('is looked for once, however many thresholds clients have', () => {
+    const looksFor = (thresholds: number) => {
+      const world = begun(ARBITRAGE)
+      for (let n = 1; n < thresholds; n++) world.say('subscribe', { ...ARBITRAGE, threshold: String(n / 100) })
+      world.pass(1_000)
+      const looks = countLooks()
+      world.quote('bybit', 110, 111)
+      expect(dataOf(world.read().filter(({ seq }) => seq === 1))).toHaveLength(thresholds)
+      return looks()
+    }
+    expect(looksFor(40)).toBe(looksFor(1))
+  })
+
   it('falls below with the book that it stands on', () => {
     const world = begun(ARBITRAGE)
     world.quote('bybit', 110, 111)
@@ -408,3 +422,23 @@ describe('arbitrage', () => {
     ])
   })
 })
+
+afterEach(() => {
+  vi.restoreAllMocks()
+})
+
+const { read } = ConsolidatedBook.prototype
+
+/** Counts how often the age of a book is looked at from now on. */
+function countLooks(): () => number {
+  let looks = 0
+  vi.spyOn(ConsolidatedBook.prototype, 'read').mockImplementation(function (this: ConsolidatedBook, now) {
+    return new Proxy(read.call(this, now), {
+      get(book, name) {
+        if (name === 'ageMs') looks += 1
+        return Reflect.get(book, name)
+      },
+    })
+  })
+  return () => looks
+}

@@ -108,6 +108,35 @@ describe('an exchange with a database of its own', () => {
     })
   })
 
+  it.each(['application/json', 'application/x-ndjson'])('takes in its own part of what is sent as %s', async (type) => {
+    const source = type.replace(/\W/g, '-')
+    const values = { open: '1', high: '9', low: '0.5', close: '1', volume: '10' }
+    const records = ['okx', 'bybit', 'okx'].map((exchange, slot) => {
+      return { exchange, symbol: 'AA-USDT', interval: '1m', openTime: T0 + slot * 60_000, ...values }
+    })
+    const body = type.includes('nd')
+      ? records.map((record) => `${JSON.stringify(record)}\n`).join('')
+      : JSON.stringify(records)
+    const headers = { 'Content-Type': type, 'Idempotency-Key': source, ...ADMIN }
+    const send = () => ask(`/v1/ingest/candles?source=${source}`, { method: 'POST', body, headers })
+    const answer = await (await send()).text()
+    expect(answer).toContain('"accepted":3')
+    expect(await (await send()).text()).toBe(answer)
+    const query = `interval=1m&source=${source}&start=${T0}&end=${T0 + 180_000}`
+    for (const [exchange, openTimes] of [
+      ['okx', [T0, T0 + 120_000]],
+      ['bybit', [T0 + 60_000]],
+    ] as const) {
+      const { data } = await read(`/v1/candles/${exchange}/AA-USDT?${query}`)
+      expect(data).toMatchObject(openTimes.map((openTime) => ({ openTime })))
+    }
+    const quality = await read(`/v1/quality?source=${source}&start=${T0}&end=${T0 + 180_000}`)
+    expect(quality['data']).toMatchObject([
+      { exchange: 'bybit', present: 1, missing: 0 },
+      { exchange: 'okx', expected: 3, present: 2, missing: 1 },
+    ])
+  })
+
   it('counts for health', async () => {
     expect(await read('/health')).toMatchObject({ databases: [{ database: 'main' }, { database: 'own-1', ok: true }] })
   })

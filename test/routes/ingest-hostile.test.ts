@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { expect, it } from 'vitest'
 import { T0 } from '../store/seed.ts'
-import { insertInstrument } from './api.ts'
+import { insertInstrument, problem, send } from './api.ts'
 import { ingest, readLines, sent, stream } from './ingest.ts'
 
 await insertInstrument({ symbol: 'HOSTILE-USDT' })
@@ -65,4 +65,18 @@ it('accounts for every line of a hostile body', async () => {
     }),
     { numRuns: 100 },
   )
+})
+
+it.each([
+  ['arrays', `${'['.repeat(100_000)}"",1.5${']'.repeat(100_000)}`],
+  ['objects', `${'{"a":'.repeat(100_000)}1.5${'}'.repeat(100_000)}`],
+])('refuses %s that are nested too deeply to be read', async (_, nested) => {
+  const response = await send('POST', PATH, `[${nested}]`)
+  expect(response.status).toBe(400)
+  expect(await problem(response)).toMatchObject({
+    code: 'invalid_request',
+    errors: [{ path: 'body', message: 'is nested too deeply' }],
+  })
+  const { batches } = await readLines(await stream(PATH, `${nested}\n`))
+  expect(batches).toMatchObject([{ rejections: [{ reason: 'malformed', message: 'is nested too deeply' }] }])
 })

@@ -72,6 +72,20 @@ describe('Idempotency-Key with an array', () => {
     expect(await ingest(path, body, key)).toMatchObject({ accepted: 2, unchanged: 0 })
   })
 
+  it('ends a request whose worker died after it had stored everything', async () => {
+    const [path, key] = [await pathOfNew(), newKey()]
+    const body = sentIn(minutes(0, 3))
+    const first = await ingest(path, body, key)
+    await env.DB.batch([
+      env.DB.prepare("UPDATE idempotency_keys SET state = 'running', touched_at = 0 WHERE key = ?1").bind(
+        key['Idempotency-Key'],
+      ),
+      env.DB.prepare('DELETE FROM idempotency_batches WHERE key = ?1 AND number = 1').bind(key['Idempotency-Key']),
+    ])
+    expect(await ingest(path, body, key)).toEqual(first)
+    expect(await ingest(path, body, key)).toEqual(first)
+  })
+
   it.each(['', 'ä', 'x'.repeat(256)])('refuses the key %j', async (key) => {
     const response = await send('POST', await pathOfNew(), [], { ...ADMIN, 'Idempotency-Key': key })
     expect(response.status).toBe(400)

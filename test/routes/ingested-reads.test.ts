@@ -47,6 +47,16 @@ describe('candles that users have sent', () => {
     expect(page.data.map(({ openTime }) => openTime)).toEqual([at(10), at(15)])
   })
 
+  it('are derived from back from the last one, however long ago that is, where the newest are asked for', async () => {
+    const symbol = await withHole()
+    const newest = candlesOf(await read(`/v1/candles/okx/${symbol}?interval=5m&source=ingest&limit=2`))
+    expect(newest).toMatchObject({ derived: true, start: at(30), end: at(40), coverage: { complete: true } })
+    expect(newest.data.map(({ openTime }) => openTime)).toEqual([at(30), at(35)])
+    // No hour is whole; the one that the last candle is in is said to be missing.
+    const hours = candlesOf(await read(`/v1/candles/okx/${symbol}?interval=1h&source=ingest&limit=1`))
+    expect(hours).toMatchObject({ start: at(0), end: at(60), data: [], coverage: { complete: false } })
+  })
+
   it('have coverage of their own, from the first to the last', async () => {
     const symbol = await withHole()
     const path = `/v1/coverage?exchange=okx&symbol=${symbol}&interval=1m&source=ingest`

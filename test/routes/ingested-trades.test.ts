@@ -179,6 +179,14 @@ describe('GET /v1/trades of a source of users', () => {
     })
   })
 
+  it('proves nothing where nothing was sent', async () => {
+    expect(await readPage()).toMatchObject({ data: [], gaps: [[0, expect.any(Number), 'unproven']] })
+    await ingest(POST, [tradeAt(0, 1)])
+    expect(await readPage(`&end=${T0}`)).toMatchObject({ data: [], gaps: [[0, T0, 'unproven']] })
+    const csv = await api(`/v1/trades/okx/${symbol}?source=misspelt&format=csv`)
+    expect(csv.headers.get('X-Coverage-Complete')).toBe('false')
+  })
+
   it('reads an exchange of a user’s own, which no feed listens to', async () => {
     await env.DB.prepare("INSERT INTO exchanges VALUES ('mine', 'Mine', 0) ON CONFLICT DO NOTHING").run()
     await insertInstrument({ symbol, exchange: 'mine' })

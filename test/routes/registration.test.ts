@@ -32,6 +32,19 @@ describe('POST /v1/instruments', () => {
     })
   })
 
+  it('keeps the name of the exchange, whichever instrument brings it', async () => {
+    const named = { exchange: 'named', exchangeName: 'Its name', base: 'A', quote: 'B' }
+    await register(named, { exchange: 'named', base: 'C', quote: 'B' })
+    await register({ exchange: 'named', base: 'D', quote: 'B' })
+    const name = env.DB.prepare("SELECT name FROM exchanges WHERE exchange = 'named'").first('name')
+    expect(await name).toBe('Its name')
+  })
+
+  it('says what a time must be', async () => {
+    const body = await problem(await register({ exchange: 'x', base: 'A', quote: 'B', listedAt: 1.5 }))
+    expect(body).toMatchObject({ errors: [{ message: expect.stringContaining('milliseconds') }] })
+  })
+
   it('changes nothing when it is repeated, and takes over what has changed', async () => {
     const wanted = { exchange: 'again', base: 'ETH', quote: 'USDT', exchangeSymbol: 'ethusdt' }
     await register(wanted)
@@ -98,6 +111,13 @@ describe('POST /v1/instruments', () => {
       { exchange: 'x', base: 'A', quote: 'B', listedAt: 5, validTo: 4 },
       'instruments[0].validTo',
     ],
+    [
+      'a name for an exchange of ours',
+      { exchange: 'okx', exchangeName: 'Mine', base: 'A', quote: 'B' },
+      'instruments[0].exchangeName',
+    ],
+    ['an end to come', { exchange: 'x', base: 'A', quote: 'B', validTo: '2099-01-01' }, 'instruments[0].validTo'],
+    ['a time in seconds', { exchange: 'x', base: 'A', quote: 'B', listedAt: 1_700_000_000 }, 'instruments[0].listedAt'],
     ['an unknown member', { exchange: 'x', base: 'A', quote: 'B', tick: '1' }, 'instruments[0].tick'],
   ])('refuses %s, and registers none', async (_, wanted, path) => {
     const good = { exchange: 'refused', base: 'A', quote: 'B' }
@@ -130,6 +150,16 @@ describe('POST /v1/assets', () => {
     expect(await read('/v1/assets?q=of the nine')).toMatchObject({
       data: [{ asset: 'GLD9', name: 'Gold of the Nine', exchanges: [], instruments: 0 }],
     })
+  })
+
+  it('refuses one that stands there twice, for which of its names should count?', async () => {
+    const assets = [
+      { asset: 'DUP9', name: 'one' },
+      { asset: 'DUP9', name: 'two' },
+    ]
+    const body = await problem(await send('POST', '/v1/assets', { assets }))
+    expect(body).toMatchObject({ status: 400, errors: [{ path: 'assets[1].asset' }] })
+    expect(await read('/v1/assets?q=dup9')).toMatchObject({ data: [] })
   })
 
   it('refuses what is no name', async () => {

@@ -10,6 +10,7 @@ import { T0 } from './seed.ts'
 const MAX_PARAMETERS = 100
 const MAX_SQL_BYTES = 100_000
 const MAX_VALUE_BYTES = 2_000_000
+const MAX_QUERIES = 1_000
 
 const broken: string[] = []
 let statements = 0
@@ -99,5 +100,57 @@ it('no call comes near the limits of D1, however much it is asked for', async ()
     expect((await ask(path)).status, path).toBe(200)
   }
   expect(statements).toBeGreaterThan(20)
+  expect(broken).toEqual([])
+})
+
+let state = 1
+
+/** Digits that no compression makes shorter than they must be; the last is none that a decimal may not end with. */
+function noise(length: number): string {
+  let digits = ''
+  while (digits.length < length) {
+    state = (state * 48_271) % 2_147_483_647
+    digits += String(state % 1_000_000).padStart(6, '0')
+  }
+  return `${digits.slice(0, length - 1)}7`
+}
+
+it('the largest arrays that are taken in stay within them too', async () => {
+  await env.DB.prepare(
+    `INSERT INTO instruments (exchange, kind, symbol, exchange_symbol, base, quote, inverse, active, valid_from)
+     VALUES ('okx', 'spot', 'BIG-USDT', 'BIG-USDT', 'BIG', 'USDT', 0, 1, 0)`,
+  ).run()
+  const path = (kind: string) => `/v1/ingest/${kind}?exchange=okx&symbol=BIG-USDT`
+  const arrayOf = (size: number, textOf: (index: number) => string) => {
+    const records: string[] = []
+    for (let bytes = 2; ; ) {
+      const text = textOf(records.length)
+      bytes += text.length + 1
+      if (bytes > size) return { body: `[${records.join()}]`, count: records.length }
+      records.push(text)
+    }
+  }
+  const levels = (from: number, step: number) =>
+    Array.from({ length: 5_000 }, (_, index) => `["${from + step * index}.${noise(70)}","0.${noise(78)}"]`).join()
+  const book = `"bids":[${levels(50_000, -1)}],"asks":[${levels(50_001, 1)}]`
+  const sent = [
+    [
+      'candles',
+      arrayOf(
+        9_990_000,
+        (slot) => `{"openTime":${T0 - slot * 120_000},"open":1,"high":1,"low":1,"close":1,"volume":1}`,
+      ),
+    ],
+    ['trades', arrayOf(500_000, (id) => `{"id":${id},"exchangeTime":${T0 - id * 60_000},"price":1,"size":1}`)],
+    ['order-books', arrayOf(9_990_000, (n) => `{"exchangeTime":${T0 - n},${book}}`)],
+  ] as const
+  for (const [kind, { body, count }] of sent) {
+    statements = 0
+    const headers = { 'Content-Type': 'application/json', Authorization: 'Bearer test-token' }
+    const query = kind === 'candles' ? '&interval=1m' : ''
+    const response = await ask(path(kind) + query, { method: 'POST', body, headers })
+    expect(await response.json(), kind).toMatchObject({ accepted: count, rejected: 0 })
+    expect(statements, kind).toBeLessThan(MAX_QUERIES)
+  }
   expect(broken).toEqual([])
 })

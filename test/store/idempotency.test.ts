@@ -49,4 +49,23 @@ describe('keys of requests', () => {
     expect(await readBatch(env.DB, old.key, 0)).toBeUndefined()
     expect(await claimKey(env.DB, old, 'b', T0 + 24 * HOUR)).toBe('running')
   })
+
+  it('are claimed without a look at all others', async () => {
+    await env.DB.prepare(
+      `INSERT INTO idempotency_keys (key, request, state, created_at, touched_at)
+       WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1000)
+       SELECT 'many ' || i, '', 'done', ?1, ?1 FROM n`,
+    )
+      .bind(T0)
+      .run()
+    let read = 0
+    const batch = async <T>(statements: D1PreparedStatement[]) => {
+      const results = await env.DB.batch<T>(statements)
+      for (const { meta } of results) read += meta.rows_read
+      return results
+    }
+    const db = { prepare: (sql: string) => env.DB.prepare(sql), batch }
+    expect(await claimKey(db, newKey(), 'a', T0)).toBe('running')
+    expect(read).toBeLessThan(50)
+  })
 })

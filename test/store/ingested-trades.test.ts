@@ -153,6 +153,23 @@ describe('writeIngestedTrades', () => {
     )
   })
 
+  it.each(['forward', 'backward'] as const)('looks at no more minutes than a page needs (%s)', async (direction) => {
+    const stored = 1_000
+    await write(Array.from({ length: stored }, (_, minute) => tradeAt(minute * MINUTE, minute)))
+    const query = { instrumentId, window: { start: 0, end: T0 + stored * MINUTE }, direction, limit: 20 }
+    const read: number[] = []
+    const batch = async <T>(list: D1PreparedStatement[]) => {
+      const results = await env.DB.batch<T>(list)
+      read.push(...results.map(({ meta }) => meta.rows_read))
+      return results
+    }
+    const db = { prepare: (sql: string) => env.DB.prepare(sql), batch }
+    const { trades } = await readIngestedTrades(db, 'ingest', query)
+    expect(trades.length).toBeGreaterThan(20)
+    expect(trades.length).toBeLessThan(25)
+    expect(Math.max(...read)).toBeLessThan(stored / 2)
+  })
+
   it('takes a large batch over many minutes in a few statements, which keep the limits of the database', async () => {
     const trades = Array.from({ length: 3_000 }, (_, id) =>
       tradeAt(Math.floor(id / 2) * MINUTE, `${id} ${'x'.repeat(100)}`),

@@ -2,6 +2,7 @@ import { type CandleLine, formatCandleLine, openTimeOf, parseCandleLine } from '
 import { lifeOf, rangesOfSlots } from '../../domain/coverage.ts'
 import { deriveCandles } from '../../domain/derive.ts'
 import {
+  ceilToInterval,
   DAY,
   floorToInterval,
   intervalLength,
@@ -37,10 +38,24 @@ export async function readDerivedAnswer(
     const slots = planSlots(scan, base, rolled.lines)
     const input = await readDerivationInput(db, { seriesId: base.id, ...slots })
     if (input === undefined) return undefined
+    const last = lastSent(base, scan, input)
+    if (last !== null) {
+      const window = { start: scan.window.start, end: last }
+      return readDerivedAnswer(db, instrument, base, { ...scan, window, reachesPresent: false })
+    }
     const isOneMoment = rolled.revision === undefined || rolled.revision === input.marks.revision
     if (isOneMoment || attempt === MAX_ATTEMPTS)
       return toAnswer(instrument, base, scan, slots.window, rolled.lines, input)
   }
+}
+
+/**
+ * The newest of what users have sent may be of any time: where a page back from the present meets none of it, this is
+ * where the page must begin, ms UTC.
+ */
+function lastSent({ source }: SeriesKey, { isBounded, reachesPresent, interval }: Scan, input: DerivationPage) {
+  if (source === 'exchange' || isBounded || !reachesPresent || input.covered.length > 0) return null
+  return input.coveredBefore === null ? null : ceilToInterval(input.coveredBefore, interval)
 }
 
 interface RolledUp {

@@ -22,21 +22,32 @@ export async function takeDocument<R extends Named>(
   keyed: KeyedRun | undefined,
 ): Promise<string> {
   const text = await readText(body)
-  checkJsonText(text)
-  const records = parseJson(text, 'the body')
-  if (!Array.isArray(records)) throw invalidField('body', 'must be an array of records')
+  const records = parseRecords(text)
   await keyed?.claim(text)
-  const recalled = await keyed?.recall(0, text)
-  if (recalled !== undefined) return recalled
   try {
-    const answer = await takeRecords(intake, records)
-    await keyed?.record(0, text, answer)
+    const recalled = await keyed?.recall(0, text)
+    const answer = recalled ?? (await takeRecords(intake, records))
+    if (recalled === undefined) await keyed?.record(0, text, answer)
+    // Also of one that was recalled: its worker may have died before it came to this.
     await keyed?.finish(1, '')
     return answer
   } catch (error) {
     await keyed?.release()
     throw error
   }
+}
+
+function parseRecords(text: string): readonly unknown[] {
+  checkJsonText(text)
+  let records: unknown
+  try {
+    records = parseJson(text, 'the body')
+  } catch {
+    // It is JSON: only its depth is more than can be read.
+    throw invalidField('body', 'is nested too deeply')
+  }
+  if (!Array.isArray(records)) throw invalidField('body', 'must be an array of records')
+  return records
 }
 
 async function takeRecords<R extends Named>(intake: Intake<R>, records: readonly unknown[]): Promise<string> {

@@ -64,14 +64,18 @@ export class LineStream<R extends Named> {
 
   async #takeBatches(answer: (line: string) => void): Promise<void> {
     let storing: Promise<void> = Promise.resolve()
-    for (let lines = this.#first; lines !== undefined; lines = await this.#reader.next()) {
-      const judged = await this.#intake.judge(lines.lines.map(parseLine))
+    try {
+      for (let lines = this.#first; lines !== undefined; lines = await this.#reader.next()) {
+        const judged = await this.#intake.judge(lines.lines.map(parseLine))
+        await storing
+        if (this.#failure !== undefined) return
+        const batch = lines
+        storing = this.#take(batch, judged).then(answer, (error) => this.#fail(error))
+      }
+    } finally {
+      // Also where the next batch could not be judged: what is stored by then is told.
       await storing
-      if (this.#failure !== undefined) return
-      const batch = lines
-      storing = this.#take(batch, judged).then(answer, (error) => this.#fail(error))
     }
-    await storing
   }
 
   /** @returns the batch's answer */
@@ -148,7 +152,9 @@ function parseLine(line: Line): unknown {
   try {
     return parseJson(line, 'the line')
   } catch {
-    return new Unreadable('malformed', `is not JSON: it goes wrong at column ${(findJsonFault(line) ?? 0) + 1}`)
+    const fault = findJsonFault(line)
+    const message = fault === undefined ? 'is nested too deeply' : `is not JSON: it goes wrong at column ${fault + 1}`
+    return new Unreadable('malformed', message)
   }
 }
 

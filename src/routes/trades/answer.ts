@@ -82,7 +82,7 @@ export function joinTrades(
 
 /**
  * The page that a scan gives from what users have sent. Nothing proves that they have sent all there was: the whole
- * window is `unproven`.
+ * window is `unproven`. Without a start it begins with the first trade; where there is none in it, it has no beginning.
  *
  * @param now ms UTC
  */
@@ -93,7 +93,8 @@ export function answerIngested(
   now: number,
 ): TradesAnswer {
   const { asked } = scan
-  const from = start ?? Math.min(page.firstTime ?? now, asked.end)
+  const first = page.firstTime ?? 0
+  const from = start ?? (first < asked.end ? first : 0)
   const always = { start: 0, end: Number.MAX_SAFE_INTEGER }
   const unproven = { from: always.start, to: always.end, reason: 'unproven' }
   const known = { ...page, gaps: [unproven], heard: [always] }
