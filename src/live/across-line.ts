@@ -2,14 +2,7 @@ import { compareDecimals, ZERO } from '../domain/decimal.ts'
 import { kindOfSymbol } from '../domain/instrument.ts'
 import type { ClientTopic } from '../domain/topic.ts'
 import { type Arbitrage, bestArbitrage, takerFeeOf } from './arbitrage.ts'
-import {
-  type BookReading,
-  consolidate,
-  DEFAULT_MAX_AGE_MS,
-  type ExchangeBbo,
-  type LeftOut,
-  sortOut,
-} from './consolidated.ts'
+import { type BookReading, consolidate, type ExchangeBbo, type LeftOut, sortOut } from './consolidated.ts'
 import { TopicLine } from './messages.ts'
 
 /** While nothing changes but the times of books, clients hear of those so often: ages tell who is alive. */
@@ -80,8 +73,14 @@ export class AcrossLine {
   }
 }
 
+/**
+ * A feed sends the best levels when they change, and says so when it doubts a book or hears nothing though there is
+ * newer data; a link that is silent is closed. A book that has not changed for long is then a quiet one, of any age.
+ */
+const NO_LIMIT = Number.POSITIVE_INFINITY
+
 function viewBbo(readings: readonly BookReading[]): View {
-  const data = consolidate(readings, DEFAULT_MAX_AGE_MS)
+  const data = consolidate(readings, NO_LIMIT)
   return { data, content: contentOf(data.exchanges) + reasonsOf(data.leftOut), times: timesOf(data.exchanges) }
 }
 
@@ -93,7 +92,7 @@ type Opportunity = Pick<ArbitrageData, 'best' | 'leftOut'>
 function findOpportunity(symbol: string, readings: readonly BookReading[]): Opportunity {
   const known = opportunities.get(readings)
   if (known !== undefined) return known
-  const { exchanges, leftOut } = sortOut(readings, DEFAULT_MAX_AGE_MS)
+  const { exchanges, leftOut } = sortOut(readings, NO_LIMIT)
   const found = { best: bestArbitrage(exchanges, takerFeeOf(kindOfSymbol(symbol))), leftOut }
   opportunities.set(readings, found)
   return found

@@ -13,7 +13,7 @@ const DEPTH: BookDepth = 5
 const GATHER_MS = 2_000
 /** On a fast clock the feeds take no less time to answer: this is a real one. */
 const MIN_REAL_GATHER_MS = 1_000
-/** Books grow old, and clients come and go, without a message: looked at so often. */
+/** Clients go, and refused books are asked for anew, without a message: looked at so often. */
 const CHECK_MS = 1_000
 
 /** What the hub answers to `subscribe`: `replies.ts` writes it. */
