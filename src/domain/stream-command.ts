@@ -122,17 +122,33 @@ const channelAliases: Readonly<Record<string, Channel>> = {
   orderbook: 'book',
 }
 
-/** A command as sent, in either form; `undefined` where the text is none. */
-export function readCommand(text: string): StreamCommand | undefined {
+/** Of a command: 200 topics with the longest names fit. */
+export const MAX_COMMAND_CHARACTERS = 16 * 1_024
+
+/** What is no command, and why. */
+export interface InvalidCommand {
+  readonly op: 'invalid'
+  readonly detail: string
+}
+
+/** A command as sent, in either form; where it is none, what is wrong with it. */
+export function readCommand(text: string): StreamCommand | InvalidCommand {
   let value: unknown
   try {
     value = JSON.parse(text)
   } catch {
-    return undefined
+    return { op: 'invalid', detail: 'not a command: it is no JSON' }
   }
   const older = olderCommand.safeParse(value)
   const result = lenientCommand.safeParse(older.success ? modernize(older.data) : value)
-  return result.success ? result.data : undefined
+  return result.success ? result.data : { op: 'invalid', detail: faultOf(result.error) }
+}
+
+function faultOf({ issues: [issue] }: z.ZodError): string {
+  const [field] = issue?.path ?? []
+  if (field === undefined) return 'not a command: it must be an object with an op'
+  if (field === 'op') return 'op must be subscribe, unsubscribe, ping, pong, list or configure'
+  return `${String(field)}: ${issue?.message}`
 }
 
 function modernize({ method, id, params }: z.infer<typeof olderCommand>): object {

@@ -1,4 +1,5 @@
 import {
+  MAX_COMMAND_CHARACTERS,
   MAX_SUBSCRIPTIONS,
   type RequestId,
   readCommand,
@@ -8,9 +9,6 @@ import {
 import { topicKey } from '../domain/topic.ts'
 import type { ClientHub, HubClient, SubscribeRequest } from './client-hub.ts'
 import { configuredMessage, errorMessage, pongMessage, subscriptionsMessage } from './replies.ts'
-
-/** 200 topics with the longest names fit. */
-const MAX_COMMAND_CHARACTERS = 16 * 1_024
 
 export interface CommandContext {
   readonly exchanges: readonly string[]
@@ -38,14 +36,15 @@ export function answerCommand(
   if (typeof data !== 'string') return end('invalid_request', 'commands are text')
   if (data.length > MAX_COMMAND_CHARACTERS && !client.isInternal) return end('payload_too_large', 'over 16 kB')
   const command = readCommand(data)
-  const isPong = command?.op === 'pong' && queue.ponged(command.id)
+  const isPong = command.op === 'pong' && queue.ponged(command.id)
   // Each topic that a connection may hold may cost a look into the database.
-  const cost = command?.op === 'subscribe' ? Math.min(command.args.length, MAX_SUBSCRIPTIONS) : 1
+  const cost = command.op === 'subscribe' ? Math.min(command.args.length, MAX_SUBSCRIPTIONS) : 1
   // Pongs come as often as there is data: they are free where they answer a ping.
   if (!isPong && !client.isInternal && !client.limit.take(context.now, cost))
     return end('rate_limited', 'too many commands')
-  if (command === undefined) return end('invalid_request', 'not a command')
   switch (command.op) {
+    case 'invalid':
+      return end('invalid_request', command.detail)
     case 'subscribe':
       return command.args.flatMap((arg) => subscribe(hub, client, command.id ?? null, arg, context))
     case 'unsubscribe':

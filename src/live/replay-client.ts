@@ -1,6 +1,8 @@
 import type { Clock } from '../domain/clock.ts'
 import type { ErrorCode } from '../domain/errors.ts'
 import {
+  type InvalidCommand,
+  MAX_COMMAND_CHARACTERS,
   type RequestId,
   readCommand,
   readTopic,
@@ -17,7 +19,7 @@ import { SlowWatch } from './slow-watch.ts'
 const MAX_UNACKNOWLEDGED = 1_024 * 1_024
 /** Real ms. */
 const PATIENCE_MS = 30_000
-const MAX_COMMAND_CHARACTERS = 16 * 1_024
+const TOO_LONG: InvalidCommand = { op: 'invalid', detail: 'a command is text of at most 16 kB' }
 const FIXED = 'a replay gives what its URL asks for: only unsubscribe, list, ping and pong are understood'
 
 export interface ReplayClientOptions {
@@ -76,11 +78,12 @@ export class ReplayClient {
   /** Answers what the client says. */
   receive(data: string | ArrayBuffer): void {
     if (!this.#isOpen) return
-    const command = typeof data === 'string' && data.length <= MAX_COMMAND_CHARACTERS ? readCommand(data) : undefined
-    const isPong = command?.op === 'pong' && this.#watch.ponged(command.id)
+    const isText = typeof data === 'string' && data.length <= MAX_COMMAND_CHARACTERS
+    const command = isText ? readCommand(data) : TOO_LONG
+    const isPong = command.op === 'pong' && this.#watch.ponged(command.id)
     if (isPong) this.#waiting?.abort()
     else if (!this.#limit.take(this.#options.clock.now(), 1)) this.#refuse('rate_limited', 'too many commands')
-    else if (command === undefined) this.#refuse('invalid_request', 'not a command: JSON of at most 16 kB')
+    else if (command.op === 'invalid') this.#refuse('invalid_request', command.detail)
     else this.#answer(command)
   }
 

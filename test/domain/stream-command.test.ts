@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { readTopic, readTopicParam } from '../../src/domain/stream-command.ts'
+import { readCommand, readTopic, readTopicParam } from '../../src/domain/stream-command.ts'
 import { parseTopicKey, topicKey } from '../../src/domain/topic.ts'
 
 const EXCHANGES = ['binance', 'okx']
@@ -58,4 +58,14 @@ describe('a topic across exchanges', () => {
     'trades:*:BTC-USDT',
     'arbitrage:okx:BTC-USDT',
   ])('%s is the key of none', (key) => expect(parseTopicKey(key)).toBeUndefined())
+})
+
+it.each([
+  ['{', 'not a command: it is no JSON'],
+  ['[]', 'not a command: it must be an object with an op'],
+  ['{"op":"buy"}', 'op must be subscribe'],
+  ['{"op":"subscribe","args":[]}', 'args: '],
+  ['{"op":"configure","conflateMs":-1}', 'conflateMs: '],
+])('says what is wrong with %s', (text, detail) => {
+  expect(readCommand(text)).toEqual({ op: 'invalid', detail: expect.stringContaining(detail) })
 })
