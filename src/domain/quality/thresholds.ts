@@ -39,18 +39,27 @@ export const DEFAULT_THRESHOLDS: Thresholds = {
   crossExchange: { percent: 1 },
 }
 
-const size = z.number().positive().max(1e9).optional()
-const slots = z.int().min(2).max(10_000).optional()
+const SIZE_RULE = 'must be a number above 0, at most 1000000000'
+const SLOTS_RULE = 'must be a whole number from 2 to 10000'
+const SHARE_RULE = 'must be a share above 0, at most 1'
+const GROUP_RULE = 'must be an object of the thresholds that differ'
+
+const size = z.number(SIZE_RULE).positive(SIZE_RULE).max(1e9, SIZE_RULE).optional()
+const slots = z.int(SLOTS_RULE).min(2, SLOTS_RULE).max(10_000, SLOTS_RULE).optional()
+const share = z.number(SHARE_RULE).gt(0, SHARE_RULE).max(1, SHARE_RULE).optional()
 
 /** Thresholds as a setting or a caller gives them: those that differ. */
-export const thresholdsSchema = z.strictObject({
-  priceJump: z.strictObject({ percent: size, deviations: size }).optional(),
-  wick: z.strictObject({ percent: size, deviations: size }).optional(),
-  volumeOutlier: z.strictObject({ times: size }).optional(),
-  flatRun: z.strictObject({ slots, quietSlots: slots, activity: z.number().gt(0).max(1).optional() }).optional(),
-  liveRest: z.strictObject({ percent: size }).optional(),
-  crossExchange: z.strictObject({ percent: size }).optional(),
-})
+export const thresholdsSchema = z.strictObject(
+  {
+    priceJump: z.strictObject({ percent: size, deviations: size }, GROUP_RULE).optional(),
+    wick: z.strictObject({ percent: size, deviations: size }, GROUP_RULE).optional(),
+    volumeOutlier: z.strictObject({ times: size }, GROUP_RULE).optional(),
+    flatRun: z.strictObject({ slots, quietSlots: slots, activity: share }, GROUP_RULE).optional(),
+    liveRest: z.strictObject({ percent: size }, GROUP_RULE).optional(),
+    crossExchange: z.strictObject({ percent: size }, GROUP_RULE).optional(),
+  },
+  GROUP_RULE,
+)
 
 /** `base`, but for what `changes` says otherwise. */
 export function changeThresholds(base: Thresholds, changes: z.infer<typeof thresholdsSchema>): Thresholds {

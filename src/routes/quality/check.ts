@@ -17,25 +17,27 @@ import { adminSecurity, requireAdmin } from '../middleware/admin.ts'
 import { jsonBody } from '../middleware/json-body.ts'
 import { checkWindow as checkOrder, findInstrument, sourceParam } from '../params.ts'
 import { jsonResponse, problemResponses } from '../responses.ts'
-import { anyExchangeSchema, faultSchema, toFault } from './schemas.ts'
+import { anyExchangeSchema, faultSchema, toFault, wordSchema } from './schemas.ts'
 
 /** A month of minutes, a third of what an isolate can hold beside its other work. */
 const MAX_SLOTS = 50_000
 /** An answer lists no more; where more are found, the check has found that the series is not what it should be. */
 const MAX_LISTED = 1_000
 
+const CHECKS_RULE = `must be a list of 1 to ${findingKinds.length} checks`
+
 const requestSchema = z
   .strictObject({
     exchange: anyExchangeSchema,
     symbol: symbolSchema,
-    interval: z.enum(intervals),
+    interval: wordSchema(intervals),
     source: sourceParam.default('exchange'),
     start: timeSchema,
     end: timeSchema,
     checks: z
-      .array(z.enum(findingKinds))
-      .min(1)
-      .max(findingKinds.length)
+      .array(wordSchema(findingKinds), CHECKS_RULE)
+      .min(1, CHECKS_RULE)
+      .max(findingKinds.length, CHECKS_RULE)
       .default([...findingKinds]),
     thresholds: thresholdsSchema
       .optional()

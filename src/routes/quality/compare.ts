@@ -15,19 +15,30 @@ import { adminSecurity, requireAdmin } from '../middleware/admin.ts'
 import { jsonBody } from '../middleware/json-body.ts'
 import { sourceParam } from '../params.ts'
 import { jsonResponse, problemResponses } from '../responses.ts'
-import { anyExchangeSchema } from './schemas.ts'
+import { anyExchangeSchema, wordSchema } from './schemas.ts'
 
 const MAX_PRICES = 1_000
 
+const PRICE_RULE = 'must be a decimal that is not negative, such as "43474.1"'
+/** What a double keeps of any decimal. */
+const MAX_NUMBER_DIGITS = 15
+
 const priceSchema = z
-  .union([z.string(), z.number()])
+  .union([z.string(), z.number()], PRICE_RULE)
   .transform((value, context): Decimal => {
     const price = parseDecimal(String(value))
-    if (price !== undefined && !isNegative(price)) return price
-    context.addIssue({ code: 'custom', message: 'must be a decimal that is not negative, such as "43474.1"' })
+    const isExact = typeof value === 'string' || String(value).replace(/\D/g, '').length <= MAX_NUMBER_DIGITS
+    if (price !== undefined && !isNegative(price) && isExact) return price
+    context.addIssue({
+      code: 'custom',
+      message: isExact ? PRICE_RULE : 'has so many digits that it must be sent as text',
+    })
     return z.NEVER
   })
   .openapi({ type: 'string', format: 'decimal', example: '43474.1' })
+
+const PRICES_RULE = `must be a list of 1 to ${MAX_PRICES} prices`
+const THRESHOLD_RULE = 'must be a number of percent above 0, at most 1000000'
 
 const requestSchema = z
   .strictObject({
@@ -38,13 +49,19 @@ const requestSchema = z
           symbol: symbolSchema,
           time: timeSchema,
           price: priceSchema,
-          interval: z.enum(intervals).default('1m').openapi({ description: 'Of the candles to be held against' }),
+          interval: wordSchema(intervals).default('1m').openapi({ description: 'Of the candles to be held against' }),
           source: sourceParam.default('exchange'),
         }),
+        PRICES_RULE,
       )
-      .min(1)
-      .max(MAX_PRICES),
-    threshold: z.number().positive().max(1e6).default(1).openapi({ description: 'Percent' }),
+      .min(1, PRICES_RULE)
+      .max(MAX_PRICES, PRICES_RULE),
+    threshold: z
+      .number(THRESHOLD_RULE)
+      .positive(THRESHOLD_RULE)
+      .max(1e6, THRESHOLD_RULE)
+      .default(1)
+      .openapi({ description: 'Percent' }),
   })
   .openapi('PriceComparison')
 

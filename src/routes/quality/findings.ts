@@ -8,7 +8,7 @@ import { cursorParam, listSchema, nextPage } from '../lists.ts'
 import { checkWindow, limitParam } from '../params.ts'
 import { jsonResponse, problemResponses } from '../responses.ts'
 import { resolveSeries, seriesConditions } from './filter.ts'
-import { findingSchema, toFinding } from './schemas.ts'
+import { findingSchema, toFinding, wordSchema } from './schemas.ts'
 
 /** Before the first of a list whose newest come first. */
 const NEWEST: FindingPlace = { start: Number.MAX_SAFE_INTEGER, id: Number.MAX_SAFE_INTEGER }
@@ -26,9 +26,9 @@ const route = createRoute({
     query: z
       .strictObject({
         ...seriesConditions,
-        kind: z.enum(findingKinds).optional(),
-        severity: z.enum(severities).optional(),
-        state: z.enum(findingStates).optional(),
+        kind: wordSchema(findingKinds).optional(),
+        severity: wordSchema(severities).optional(),
+        state: wordSchema(findingStates).optional(),
         limit: limitParam(100, 1_000),
         cursor: cursorParam.optional(),
       })

@@ -6,9 +6,14 @@ import { EXCHANGE } from '../params.ts'
 
 /** An exchange of ours or one that a user has registered, in a JSON body. */
 export const anyExchangeSchema = z
-  .string()
+  .string('must be the name of an exchange')
   .regex(EXCHANGE, 'is not an exchange that is known here')
   .openapi({ type: 'string', example: 'okx' })
+
+/** One of a few words, in a query or a body. */
+export function wordSchema<const T extends readonly string[]>(words: T) {
+  return z.enum(words, `must be one of ${words.join(', ')}`)
+}
 
 const time = z.int()
 const price = z.string().openapi({ format: 'decimal' })
