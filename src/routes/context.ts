@@ -3,7 +3,10 @@ import type { Context } from 'hono'
 import type { Deps } from '../deps.ts'
 import type { Catalog } from '../store/catalog.ts'
 import type { Sessions } from '../store/sessions.ts'
+import { speakPlainly } from './input-words.ts'
 import { invalidInput } from './problem.ts'
+
+speakPlainly()
 
 /** What every handler finds in its context. */
 export interface AppEnv {
