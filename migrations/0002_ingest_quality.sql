@@ -127,6 +127,15 @@ CREATE TABLE `late_candles` (
 	PRIMARY KEY(`series_id`, `open_time`)
 ) WITHOUT ROWID;
 --> statement-breakpoint
+CREATE TABLE `rechecks` (
+	`series_id` integer NOT NULL,
+	`start_time` integer NOT NULL,
+	`end_time` integer NOT NULL,
+	`changed` integer NOT NULL,
+	`begun` integer DEFAULT false NOT NULL,
+	PRIMARY KEY(`series_id`, `start_time`)
+) WITHOUT ROWID;
+--> statement-breakpoint
 ALTER TABLE `instruments` ADD `registered` integer DEFAULT false NOT NULL;
 --> statement-breakpoint
 CREATE TRIGGER `candle_changed` AFTER UPDATE OF `open`, `high`, `low`, `close`, `volume` ON `candles`
@@ -135,6 +144,24 @@ BEGIN
 	INSERT INTO `candle_changes` (`series_id`, `open_time`, `revision`, `open`, `high`, `low`, `close`, `volume`)
 	VALUES (OLD.`series_id`, OLD.`open_time`, OLD.`revision`, OLD.`open`, OLD.`high`, OLD.`low`, OLD.`close`, OLD.`volume`)
 	ON CONFLICT DO NOTHING;
+	INSERT INTO `rechecks` (`series_id`, `start_time`, `end_time`, `changed`)
+	SELECT NEW.`series_id`, NEW.`open_time` - NEW.`open_time` % 86400000, NEW.`open_time` - NEW.`open_time` % 86400000 + 86400000, 1
+	FROM `checked_series`
+	WHERE `series_id` = NEW.`series_id` AND `checked_from` <= NEW.`open_time` AND `checked_to` > NEW.`open_time`
+	ON CONFLICT DO UPDATE SET `end_time` = max(`end_time`, excluded.`end_time`), `changed` = 1, `begun` = 0
+	WHERE `end_time` < excluded.`end_time` OR NOT `changed` OR `begun`;
+END;
+--> statement-breakpoint
+CREATE TRIGGER `candle_filled` AFTER INSERT ON `candles`
+WHEN EXISTS (
+	SELECT 1 FROM `checked_series`
+	WHERE `series_id` = NEW.`series_id` AND `checked_from` <= NEW.`open_time` AND `checked_to` > NEW.`open_time`
+)
+BEGIN
+	INSERT INTO `rechecks` (`series_id`, `start_time`, `end_time`, `changed`)
+	VALUES (NEW.`series_id`, NEW.`open_time` - NEW.`open_time` % 86400000, NEW.`open_time` - NEW.`open_time` % 86400000 + 86400000, 1)
+	ON CONFLICT DO UPDATE SET `end_time` = max(`end_time`, excluded.`end_time`), `changed` = 1, `begun` = 0
+	WHERE `end_time` < excluded.`end_time` OR NOT `changed` OR `begun`;
 END;
 --> statement-breakpoint
 CREATE TRIGGER `candle_late` AFTER DELETE ON `gaps`

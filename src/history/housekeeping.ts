@@ -61,7 +61,7 @@ export async function keepHouse(deps: LoaderDeps, memo: LoaderMemo, deadline: nu
 export async function checkStored(deps: LoaderDeps & QualityDeps, memo: LoaderMemo): Promise<LoaderMemo> {
   const now = deps.clock.now()
   if (now - memo.checkedAt < CHECK_MS) return memo
-  await runChecks(deps, await deps.store.readState())
+  await runChecks(deps, deps.connector.exchange, await deps.store.readState())
   return { ...memo, checkedAt: now }
 }
 

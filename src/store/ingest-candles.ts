@@ -64,7 +64,11 @@ async function bySeries(
       known.set(`${row.instrumentId} ${row.interval} ${source}`, row.id)
     }
   }
-  return parts.map(({ key, interval, candles }) => ({ seriesId: known.get(key) ?? 0, interval, candles }))
+  return parts.map(({ key, interval, candles }) => {
+    const seriesId = known.get(key)
+    if (seriesId === undefined) throw new Error(`there is no series ${key}, though it has just been written`)
+    return { seriesId, interval, candles }
+  })
 }
 
 /** The series that a request has met: a session lives as long as its request. */

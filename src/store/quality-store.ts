@@ -10,8 +10,12 @@ import type {
   CheckMaterial,
   CheckProgress,
   CheckRecord,
+  Recheck,
+  SentSeries,
 } from '../domain/quality/series-check.ts'
 import { LINE } from './candles.ts'
+import { beginRechecks, finishRechecks, noteIfWritten, notePeers, readRechecks } from './rechecks.ts'
+import { type ProgressColumns, progressOf, readSentSeries } from './sent-series.ts'
 import type { Reader } from './sessions.ts'
 
 /** So many findings are at most half of the 2 MB that D1 allows a value. */
@@ -19,6 +23,7 @@ const FINDINGS_PER_STATEMENT = 500
 
 /** The database of each exchange, as one sees it that writes. */
 export interface Databases {
+  readonly main: Reader
   storeFor(exchange: string): Reader
 }
 
@@ -35,11 +40,34 @@ export class QualityStore {
       .storeFor(exchange)
       .prepare(PROGRESS)
       .bind(JSON.stringify(seriesIds))
-      .all<ProgressRow>()
-    return results.map(({ id, version, start, end, at, checked_version }) => {
-      const isChecked = start !== null && end !== null && at !== null && checked_version !== null
-      return { seriesId: id, version, checked: isChecked ? { start, end, at, version: checked_version } : null }
-    })
+      .all<ProgressColumns>()
+    return results.map(progressOf)
+  }
+
+  async readOwnExchanges(): Promise<string[]> {
+    const { results } = await this.#stores.main.prepare('SELECT exchange FROM exchanges').all<{ exchange: string }>()
+    return results.map(({ exchange }) => exchange)
+  }
+
+  async readSentSeries(
+    exchanges: readonly string[],
+    days: { readonly today: number; readonly recheckedFrom: number },
+    limit: number,
+  ): Promise<SentSeries[]> {
+    const found = await this.#ofEach(exchanges, (db, names) => readSentSeries(db, names, days, limit))
+    return found.flat().sort((a, b) => (a.progress.checked?.at ?? 0) - (b.progress.checked?.at ?? 0))
+  }
+
+  async readRechecks(exchanges: readonly string[], limit: number): Promise<Recheck[]> {
+    return (await this.#ofEach(exchanges, (db, names) => readRechecks(db, names, limit))).flat()
+  }
+
+  beginRechecks({ id, exchange }: CheckedSeries, starts: readonly number[]): Promise<void> {
+    return beginRechecks(this.#stores.storeFor(exchange), id, starts)
+  }
+
+  async notePeers(series: CheckedSeries, window: Window, exchanges: readonly string[]): Promise<void> {
+    await this.#ofEach(exchanges, (db, names) => notePeers(db, series, window, names))
   }
 
   async readMaterial(series: CheckedSeries, window: Window, peerExchanges: readonly string[]): Promise<CheckMaterial> {
@@ -51,7 +79,7 @@ export class QualityStore {
   }
 
   /** One batch: what is found, what is not found any more, and how far the checks have come. */
-  async record({ series, window, kinds, faults, now, checked }: CheckRecord): Promise<void> {
+  async record({ series, window, kinds, faults, now, checked, rechecked }: CheckRecord): Promise<void> {
     const db = this.#stores.storeFor(series.exchange)
     const keys = JSON.stringify(faults.map(({ kind, start }) => [kind, start]))
     const statements: D1PreparedStatement[] = []
@@ -61,9 +89,20 @@ export class QualityStore {
     }
     statements.push(db.prepare(RESOLVE_FINDINGS).bind(series.id, window.start, window.end, JSON.stringify(kinds), keys))
     if (checked !== null) {
-      statements.push(db.prepare(UPSERT_PROGRESS).bind(series.id, checked.start, checked.end, now, checked.version))
+      const { start, end, version, versionBefore } = checked
+      statements.push(
+        db.prepare(UPSERT_PROGRESS).bind(series.id, start, end, now, version),
+        noteIfWritten(db, series.id, window, versionBefore),
+      )
     }
+    if (rechecked.length > 0) statements.push(finishRechecks(db, series.id, rechecked))
     await db.batch(statements)
+  }
+
+  /** Asks each database once, for those of the exchanges that live in it. */
+  #ofEach<T>(exchanges: readonly string[], ask: (db: Reader, names: readonly string[]) => Promise<T>): Promise<T[]> {
+    const databases = Map.groupBy(exchanges, (exchange) => this.#stores.storeFor(exchange))
+    return Promise.all(Array.from(databases, ([db, names]) => ask(db, names)))
   }
 
   async #readOwn(
@@ -76,7 +115,7 @@ export class QualityStore {
       db.prepare(LINES_INSIDE).bind(id, start, end),
       db.prepare(LINES_AFTER).bind(id, end, NEIGHBOURS),
       db.prepare(FIRST_VERSIONS).bind(id, start, end),
-      db.prepare(BEGUN).bind(id, start, shiftOpenTime(start, interval, -NEIGHBOURS)),
+      db.prepare(BEGUN).bind(id, start, shiftOpenTime(start, interval, -NEIGHBOURS), end),
     ])
     const rows = [...(before?.results ?? []).reverse(), ...(inside?.results ?? []), ...(after?.results ?? [])]
     const firstVersions = (versions?.results ?? []).flatMap((row) =>
@@ -91,11 +130,8 @@ export class QualityStore {
 
   async #readPeers(series: CheckedSeries, { start, end }: Window, exchanges: readonly string[]): Promise<Peer[]> {
     const { symbol, kind, interval } = series
-    const databases = Map.groupBy(exchanges, (exchange) => this.#stores.storeFor(exchange))
-    const found = await Promise.all(
-      [...databases].map(([db, names]) =>
-        db.prepare(PEERS).bind(JSON.stringify(names), symbol, kind, interval, start, end).all<PeerRow>(),
-      ),
+    const found = await this.#ofEach(exchanges, (db, names) =>
+      db.prepare(PEERS).bind(JSON.stringify(names), symbol, kind, interval, start, end).all<PeerRow>(),
     )
     const byExchange = Map.groupBy(
       found.flatMap(({ results }) => results),
@@ -106,15 +142,6 @@ export class QualityStore {
       closes: new Map(rows.map(({ open_time, close }) => [open_time, decimal(close)])),
     }))
   }
-}
-
-interface ProgressRow {
-  readonly id: number
-  readonly version: number
-  readonly start: number | null
-  readonly end: number | null
-  readonly at: number | null
-  readonly checked_version: number | null
 }
 
 type OwnRow = { readonly line: CandleLine } | { readonly first: CandleLine } | BegunFinding
@@ -130,7 +157,7 @@ function rowOf({ kind, severity, start, end, evidence }: Fault): (string | numbe
 }
 
 const PROGRESS = `
-SELECT s.id, s.version, c.checked_from AS start, c.checked_to AS end, c.checked_at AS at, c.version AS checked_version
+SELECT s.id, s.version, c.checked_from, c.checked_to, c.checked_at, c.version AS checked_version
 FROM series s LEFT JOIN checked_series c ON c.series_id = s.id WHERE s.id IN (SELECT value FROM json_each(?1))`
 
 const LINES_BEFORE = `
@@ -150,7 +177,7 @@ FROM (SELECT *, min(revision) FROM candle_changes WHERE series_id = ?1 AND open_
 
 const BEGUN = `
 SELECT kind, start_time AS start, end_time AS end FROM findings
-WHERE series_id = ?1 AND state = 'open' AND start_time < ?2 AND end_time >= ?3`
+WHERE series_id = ?1 AND state = 'open' AND ((start_time < ?2 AND end_time >= ?3) OR (start_time < ?4 AND end_time > ?4))`
 
 /** What did not trade has no price to compare. */
 const PEERS = `

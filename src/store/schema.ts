@@ -441,6 +441,24 @@ export const checkedSeries = sqliteTable('checked_series', {
 })
 
 /**
+ * Windows that have been checked and must be once more: a trigger notes the day of what was revised or filled in since,
+ * and a check notes what the series of other exchanges were checked without. WITHOUT ROWID.
+ */
+export const rechecks = sqliteTable(
+  'rechecks',
+  {
+    seriesId: integer('series_id').notNull(),
+    startTime: integer('start_time').notNull(),
+    endTime: integer('end_time').notNull(),
+    /** Whether candles of the series itself have changed, so that others must be held against them again. */
+    changed: integer('changed', { mode: 'boolean' }).notNull(),
+    /** Whether a check is under way: what is noted from then on outlives it. */
+    begun: integer('begun', { mode: 'boolean' }).notNull().default(false),
+  },
+  (table) => [primaryKey({ columns: [table.seriesId, table.startTime] })],
+)
+
+/**
  * Who may write for an exchange. A writer sets `writer` to its generation in the same batch as its data; the check
  * makes a batch of an older generation fail as a whole.
  */

@@ -84,6 +84,20 @@ describe('POST /v1/quality/check', () => {
     })
   })
 
+  it('does not take for live what a user revises, not even when asked to', async () => {
+    const calm = calmCandles(200)
+    const records = (close: string) =>
+      withClose(calm, 100, close).map(({ closed: _, quoteVolume: __, tradeCount: ___, ...candle }) => {
+        return { ...candle, exchange: 'okx', symbol: series.symbol, interval: '1m' }
+      })
+    for (const close of ['100.5', '100']) {
+      expect((await send('POST', '/v1/ingest/candles?source=mine', records(close), ADMIN)).status).toBe(200)
+    }
+    expect(await (await check({ source: 'mine' })).json()).toMatchObject({ judged: 200, found: 0 })
+    const asked = await check({ source: 'mine', checks: ['live_rest'] })
+    expect(await asked.json()).toMatchObject({ judged: 200, found: 0, recorded: true })
+  })
+
   it('holds the market against the same one elsewhere', async () => {
     const calm = calmCandles(200)
     const apart = calm.map((candle, index) => {

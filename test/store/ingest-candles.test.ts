@@ -71,6 +71,17 @@ describe('writeCandles', () => {
     expect(await rows('SELECT written_by FROM coverage WHERE series_id = ?1', seriesId)).toEqual(marks)
   })
 
+  it('refuses what has no series, rather than to write to another', async () => {
+    const id = freshId()
+    await seedSeries('1m', id)
+    await env.DB.prepare(
+      "CREATE TRIGGER lost AFTER INSERT ON series WHEN NEW.source = 'lost' BEGIN DELETE FROM series WHERE id = NEW.id; END",
+    ).run()
+    await expect(write(id, [sent(minute(0))], 'lost')).rejects.toThrow('there is no series')
+    await env.DB.prepare('DROP TRIGGER lost').run()
+    expect(await rows('SELECT 1 FROM candles WHERE series_id = 0')).toEqual([])
+  })
+
   it('counts what it revises, in the candle and in its series', async () => {
     const id = freshId()
     await seedSeries('1m', id)

@@ -6,7 +6,8 @@ import type { Window } from '../interval.ts'
  * - `price_jump`: a price, or a few candles, apart from their neighbours on both sides;
  * - `volume_outlier`: a volume far above its neighbours';
  * - `flat_run`: a price that stands still in a market that moves;
- * - `live_rest`: what the stream said, or the first answer, is not what the exchange says later;
+ * - `live_rest`: what the stream said, or the first answer, is not what the exchange says later. What was said first stays
+ *   on record, so this one lasts, unless the exchange goes back to it; of what users send there is none;
  * - `cross_exchange`: a price apart from that of the same symbol elsewhere.
  */
 export const findingKinds = ['price_jump', 'volume_outlier', 'flat_run', 'live_rest', 'cross_exchange'] as const

@@ -72,7 +72,9 @@ const route = createRoute({
   summary: 'Run the checks on a window',
   description:
     'Judges the stored candles of a window beside their neighbours, what they were before they were revised, and what ' +
-    'other exchanges say. Findings are recorded, and those that are not there any more resolved, unless thresholds are given.',
+    'other exchanges say. Findings are recorded, and those that are not there any more resolved, unless thresholds are ' +
+    'given. All checks apply to the source `exchange`; to what users send, all but `live_rest`, which is left out then: ' +
+    'what its sender revises was not heard live.',
   tags: ['Quality'],
   security: adminSecurity,
   middleware: [requireAdmin, jsonBody] as const,
@@ -93,12 +95,17 @@ qualityCheckRouter.openapi(route, async (c) => {
   const now = clock.now()
   const window = closedPart(slotsOf(body), closedTo(now, body.interval, settleMsOf(body.exchange)))
   const sessions = primarySessions()
-  const store = new QualityStore({ storeFor: (exchange) => sessions.open(stores.storeFor(exchange)) })
+  const store = new QualityStore({
+    get main() {
+      return sessions.open(stores.main)
+    },
+    storeFor: (exchange) => sessions.open(stores.storeFor(exchange)),
+  })
   const thresholds = changeThresholds(config.quality, body.thresholds ?? {})
   const { faults, judged } = await checkWindow(store, series, window, thresholds, body.checks)
   const recorded = body.thresholds === undefined
   if (recorded) {
-    await store.record({ series, window, kinds: body.checks, faults, now, checked: null })
+    await store.record({ series, window, kinds: body.checks, faults, now, checked: null, rechecked: [] })
     c.header('X-Bookmark', formatBookmark(stores, sessions.opened))
   }
   const { exchange, symbol, exchangeSymbol } = entry.instrument

@@ -18,8 +18,13 @@ const route = createRoute({
   path: '/v1/quality/findings',
   summary: 'What the checks have found',
   description:
-    'The newest candles first. Checks run by themselves on what is recorded, as it is stored and once more after it was ' +
-    'verified; a finding that is not there any more is `resolved`. `start` and `end` pick findings about candles in that window.',
+    'The newest candles first. Checks run by themselves on what is recorded and on what users send, as it is stored, once ' +
+    'more after it was verified, and again wherever candles are revised or filled in later, or those of another exchange ' +
+    'come that they are held against. A finding that is not there any more is `resolved`. `price_jump`, `volume_outlier`, ' +
+    '`flat_run` and `cross_exchange` apply to every source, `live_rest` to `exchange` alone. `live_rest` lasts: it tells ' +
+    'the version that was stored first, which stays on record (`evidence.value`), from the present one ' +
+    '(`evidence.reference`), and is resolved only where the exchange goes back to the first. `start` and `end` pick ' +
+    'findings about candles in that window.',
   tags: ['Quality'],
   parameters: [bookmarkParameter],
   request: {
