@@ -58,6 +58,11 @@ export type SymbolQuery =
   | { readonly by: 'symbol'; readonly symbol: string }
   | { readonly by: 'joined'; readonly exchange: string; readonly kind: InstrumentKind; readonly joined: string }
 
+/** The id of zvt by which {@link parseSymbol} knows the instrument: `cryptopair_binance_btcusdt`. */
+export function formatZvtId(exchange: string, kind: InstrumentKind, joined: string): string {
+  return `${kind === 'spot' ? 'cryptopair' : 'cryptoperp'}_${exchange}_${joined.toLowerCase()}`
+}
+
 const OURS = /^([^-/:\s]+)-([^-/:\s]+?)(-PERP)?$/
 const CCXT = /^([^-/:\s]+)\/([^-/:\s]+?)(?::([^-/:\s]+))?$/
 const ZVT = /^crypto(pair|perp)_([a-z0-9]+)_([^-/:\s]+)$/

@@ -4,10 +4,12 @@ import {
   type RequestId,
   readCommand,
   readTopic,
+  type StreamCommand,
   type StreamErrorCode,
 } from '../domain/stream-command.ts'
 import { topicKey } from '../domain/topic.ts'
 import type { ClientHub, HubClient, SubscribeRequest } from './client-hub.ts'
+import type { ClientSettings } from './client-queue.ts'
 import { configuredMessage, errorMessage, pongMessage, subscriptionsMessage } from './replies.ts'
 
 export interface CommandContext {
@@ -59,15 +61,22 @@ export function answerCommand(
       queue.append(subscriptionsMessage(command.id ?? null, [...client.topics.values()]))
       return []
     case 'configure': {
-      const { conflateMs, maxMessagesPerSecond } = queue.settings
-      hub.configure(client, {
-        conflateMs: command.conflateMs === undefined ? conflateMs : command.conflateMs || null,
-        maxMessagesPerSecond:
-          command.maxMessagesPerSecond === undefined ? maxMessagesPerSecond : command.maxMessagesPerSecond,
-      })
+      hub.configure(client, configured(queue.settings, command))
       queue.append(configuredMessage(command.id ?? null, queue.settings))
       return []
     }
+  }
+}
+
+/** The settings after a `configure`: what it leaves out stays. */
+export function configured(
+  settings: ClientSettings,
+  command: Extract<StreamCommand, { readonly op: 'configure' }>,
+): ClientSettings {
+  const { conflateMs, maxMessagesPerSecond } = command
+  return {
+    conflateMs: conflateMs === undefined ? settings.conflateMs : conflateMs || null,
+    maxMessagesPerSecond: maxMessagesPerSecond === undefined ? settings.maxMessagesPerSecond : maxMessagesPerSecond,
   }
 }
 

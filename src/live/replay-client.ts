@@ -8,11 +8,21 @@ import {
   readTopic,
   type StreamCommand,
   type StreamErrorCode,
+  type TopicReading,
 } from '../domain/stream-command.ts'
-import type { ClientSocket } from './client-queue.ts'
+import { topicKey } from '../domain/topic.ts'
+import { configured } from './client-commands.ts'
+import { type ClientSocket, NO_LIMITS } from './client-queue.ts'
 import { CommandLimit } from './command-limit.ts'
 import type { Replay } from './replay.ts'
-import { errorMessage, pingMessage, pongMessage, subscriptionsMessage, unsubscribedMessage } from './replies.ts'
+import {
+  configuredMessage,
+  errorMessage,
+  pingMessage,
+  pongMessage,
+  subscriptionsMessage,
+  unsubscribedMessage,
+} from './replies.ts'
 import { SlowWatch } from './slow-watch.ts'
 
 /** What a client has not acknowledged may be so much: the rest waits in the database. */
@@ -20,10 +30,12 @@ const MAX_UNACKNOWLEDGED = 1_024 * 1_024
 /** Real ms. */
 const PATIENCE_MS = 30_000
 const TOO_LONG: InvalidCommand = { op: 'invalid', detail: 'a command is text of at most 16 kB' }
-const FIXED = 'a replay gives what its URL asks for: only unsubscribe, list, ping and pong are understood'
 
 export interface ReplayClientOptions {
   readonly exchange: string
+  readonly symbol: string
+  /** What else clients may call the symbol. */
+  readonly aliases: ReadonlySet<string>
   readonly clock: Clock
   /** One that no client can guess. */
   readonly newPingId: () => number
@@ -45,6 +57,8 @@ export class ReplayClient {
   readonly #options: ReplayClientOptions
   readonly #watch: SlowWatch
   readonly #limit: CommandLimit
+  /** A replay holds nothing that can be merged: these change nothing here. */
+  #settings = NO_LIMITS
   #isOpen = true
   /** Ends the waiting for a pong. */
   #waiting: AbortController | undefined
@@ -88,19 +102,23 @@ export class ReplayClient {
   }
 
   #answer(command: StreamCommand): void {
+    const id = command.id ?? null
     switch (command.op) {
       case 'ping':
-        this.#send([pongMessage(command.id ?? null)])
+        this.#send([pongMessage(id)])
         break
       case 'list':
-        this.#send([subscriptionsMessage(command.id ?? null, this.#replay.topics)])
+        this.#send([subscriptionsMessage(id, this.#replay.topics)])
         break
       case 'unsubscribe':
-        this.#send(command.args.map((arg) => this.#unsubscribe(command.id ?? null, arg)))
+        this.#send([...this.#replay.take(), ...command.args.map((arg) => this.#unsubscribe(id, arg))])
         break
       case 'subscribe':
+        this.#send([...this.#replay.take(), ...command.args.map((arg) => this.#subscribe(id, arg))])
+        break
       case 'configure':
-        this.#send([errorMessage(command.id ?? null, 'unprocessable', FIXED)])
+        this.#settings = configured(this.#settings, command)
+        this.#send([configuredMessage(id, this.#settings)])
         break
       case 'pong':
         break
@@ -112,12 +130,28 @@ export class ReplayClient {
     this.#end()
   }
 
+  /** A client of the live stream subscribes: to what is replayed anyway, or else in vain. */
+  #subscribe(id: RequestId, arg: unknown): string {
+    const reading = this.#read(arg)
+    if (!reading.ok) return errorMessage(id, reading.code, reading.detail, arg)
+    const { topic } = reading
+    const here = this.#replay.topics.map(topicKey).join(', ') || 'none is left'
+    const detail = `${topicKey(topic)} is not, or no longer, in this replay's channels: ${here}`
+    return this.#replay.subscribed(id, topic) ?? errorMessage(id, 'unprocessable', detail, arg)
+  }
+
   #unsubscribe(id: RequestId, arg: unknown): string {
-    const { exchange } = this.#options
-    const reading = readTopic(arg, [exchange], exchange)
+    const reading = this.#read(arg)
     if (!reading.ok) return errorMessage(id, reading.code, reading.detail, arg)
     if (this.#replay.drop(reading.topic)) return unsubscribedMessage(id, reading.topic)
     return errorMessage(id, 'not_subscribed', 'there is no such subscription', arg)
+  }
+
+  #read(arg: unknown): TopicReading {
+    const { exchange, symbol, aliases } = this.#options
+    const reading = readTopic(arg, [exchange], exchange)
+    const isAlias = reading.ok && reading.topic.symbol !== null && aliases.has(reading.topic.symbol)
+    return isAlias ? { ok: true, topic: { ...reading.topic, symbol } } : reading
   }
 
   /** Waits while the client has too much to read; gives it up where it acknowledges nothing for too long. */

@@ -3,14 +3,17 @@ import type { Interval } from '../domain/interval.ts'
 import type { StoredTrade } from '../domain/trade-chunk.ts'
 import { candleData, type TopicLine, tradeData } from './messages.ts'
 
-/** What is missing, as live `gap` messages say it: of trades both bounds are meant, of candles `to` is not. ms UTC. */
+/** What is missing, as live `gap` messages say it: `from` up to and without `to`, ms UTC. */
 export interface ReplayGap {
   readonly from: number
   readonly to: number
   readonly reason: string
 }
 
-/** What stored data tell of a topic, at its place: `time` (ms UTC) is when a client could have known it. */
+/**
+ * What stored data tell of a topic, at its place: `time` (ms UTC) is when a client could have known it,
+ * which of what users have sent in later is earlier than its `receivedTime`.
+ */
 export type ReplayRecord =
   | { readonly kind: 'trade'; readonly time: number; readonly trade: StoredTrade }
   | { readonly kind: 'candle'; readonly time: number; readonly interval: Interval; readonly candle: Candle }

@@ -18,11 +18,15 @@ const MAX_CLOCK_LEAD_MS = 60_000
  */
 const MAX_HELD = 50_000
 
+/** When a trade could be known, ms UTC. */
+export type KnownAt = (trade: StoredTrade) => number
+
 /**
- * Puts trades, which are stored by the exchange's time, in the order in which they were received: by `receivedTime`,
- * then `seq`. Each gap comes right before the first trade after it, when its end has passed.
+ * Puts trades, which are stored by the exchange's time, in the order in which they were known: by `receivedTime`, unless
+ * another time is given, then `seq`. Each gap comes right before the first trade after it, when its end has passed.
  */
 export class TradeOrder {
+  readonly #knownAt: KnownAt
   #held: StoredTrade[] = []
   /** Ascending by what follows them. */
   #gaps: TradeGap[] = []
@@ -30,12 +34,16 @@ export class TradeOrder {
   /** Of the newest record. */
   #time = Number.NEGATIVE_INFINITY
 
+  constructor(knownAt: KnownAt = ({ receivedTime }) => receivedTime) {
+    this.#knownAt = knownAt
+  }
+
   /** @returns what nothing can precede any more */
   take({ trades, gaps, readTo }: TradePage): ReplayRecord[] {
     this.#addGaps(gaps)
     this.#readTo = readTo
-    this.#held = [...this.#held, ...trades].sort(byReceipt)
-    const known = this.#held.findIndex(({ receivedTime }) => receivedTime >= readTo - MAX_CLOCK_LEAD_MS)
+    this.#held = [...this.#held, ...trades].sort((a, b) => this.#knownAt(a) - this.#knownAt(b) || a.seq - b.seq)
+    const known = this.#held.findIndex((trade) => this.#knownAt(trade) >= readTo - MAX_CLOCK_LEAD_MS)
     const count = Math.max(known < 0 ? this.#held.length : known, this.#held.length - MAX_HELD)
     return this.#release(this.#held.splice(0, count))
   }
@@ -50,20 +58,20 @@ export class TradeOrder {
   #release(trades: readonly StoredTrade[]): ReplayRecord[] {
     const records: ReplayRecord[] = []
     for (const trade of trades) {
+      const knownAt = this.#knownAt(trade)
       for (let gap = this.#gaps[0]; gap !== undefined && trade.exchangeTime >= followsFrom(gap); gap = this.#gaps[0])
-        records.push(this.#releaseGap(trade.receivedTime))
-      this.#time = Math.max(this.#time, trade.receivedTime)
+        records.push(this.#releaseGap(knownAt))
+      this.#time = Math.max(this.#time, knownAt)
       records.push({ kind: 'trade', time: this.#time, trade })
     }
     return records
   }
 
-  /** @param latest when what comes next was received */
+  /** @param latest when what comes next was known */
   #releaseGap(latest: number): ReplayRecord {
     const { from = 0, to = 0, reason = '' } = this.#gaps.shift() ?? {}
     this.#time = Math.max(this.#time, Math.min(to, latest))
-    // The live stream names the trades on both sides of what it lacks: stored gaps end a millisecond after the last.
-    return { kind: 'gap', time: this.#time, gap: { from, to: to - 1, reason } }
+    return { kind: 'gap', time: this.#time, gap: { from, to, reason } }
   }
 
   /** A gap that a page had to cut off goes on in the next one. */
@@ -84,13 +92,12 @@ function followsFrom({ from, to }: TradeGap): number {
   return Math.max(to - 1, from + 1)
 }
 
-function byReceipt(a: StoredTrade, b: StoredTrade): number {
-  return a.receivedTime - b.receivedTime || a.seq - b.seq
-}
-
 /** The records of all pages, some at a time. */
-export async function* replayTrades(pages: AsyncIterable<TradePage>): AsyncGenerator<readonly ReplayRecord[]> {
-  const order = new TradeOrder()
+export async function* replayTrades(
+  pages: AsyncIterable<TradePage>,
+  knownAt?: KnownAt,
+): AsyncGenerator<readonly ReplayRecord[]> {
+  const order = new TradeOrder(knownAt)
   for await (const page of pages) yield order.take(page)
   yield order.end()
 }

@@ -1,4 +1,5 @@
 import type { Window } from '../domain/interval.ts'
+import type { RequestId } from '../domain/stream-command.ts'
 import { type ClientTopic, topicKey } from '../domain/topic.ts'
 import { quote, TopicLine } from './messages.ts'
 import { type Pace, UNPACED } from './replay-pace.ts'
@@ -42,33 +43,62 @@ interface Cursor {
 export class Replay {
   readonly #options: ReplayOptions
   readonly #pace: Pace
+  readonly #epoch: string
+  /** Of the topics that were not dropped, over or not, by key. */
+  readonly #lines = new Map<string, TopicLine>()
   #cursors: Cursor[]
+  /** What is written and not told yet. */
+  #frame: string[] = []
+  #characters = 0
 
   constructor(options: ReplayOptions) {
-    const { sources, pace = UNPACED, exchangeSymbol } = options
+    const { sources, pace = UNPACED, exchangeSymbol, window } = options
     this.#options = options
     this.#pace = pace
+    this.#epoch = `replay-${window.start}-${window.end}`
     this.#cursors = sources.map((source) => ({
       line: new TopicLine(source.topic, exchangeSymbol),
       source,
       records: [],
       next: 0,
     }))
+    for (const { line } of this.#cursors) this.#lines.set(line.key, line)
   }
 
-  /** What is not over. */
+  /** What was not dropped, over or not. */
   get topics(): readonly ClientTopic[] {
-    return this.#cursors.map(({ source }) => source.topic)
+    return Array.from(this.#lines.values(), ({ topic }) => topic)
   }
 
-  /** Tells nothing more of a topic. @returns whether it was not over */
+  /** Tells nothing more of a topic. @returns whether it was not dropped before */
   drop(topic: ClientTopic): boolean {
     const key = topicKey(topic)
+    if (!this.#lines.delete(key)) return false
     const dropped = this.#cursors.find(({ line }) => line.key === key)
-    if (dropped === undefined) return false
     this.#cursors = this.#cursors.filter((cursor) => cursor !== dropped)
-    void dropped.source.records.return(undefined)
+    void dropped?.source.records.return(undefined)
     return true
+  }
+
+  /**
+   * `subscribed` once more: what follows {@link take} has its `seq` as `prevSeq`.
+   *
+   * @returns `undefined` for a topic that is not in this replay, or was dropped
+   */
+  subscribed(id: RequestId, topic: ClientTopic): string | undefined {
+    const line = this.#lines.get(topicKey(topic))
+    return line && subscribedMessage(id, line.topic, this.#epoch, line.seq, false)
+  }
+
+  /**
+   * What is written and not given by {@link frames} yet: it comes before what is said about topics from now on. Whoever
+   * reads frames sends each as soon as it is given: no event comes in between.
+   */
+  take(): readonly string[] {
+    const frame = this.#frame
+    this.#frame = []
+    this.#characters = 0
+    return frame
   }
 
   /**
@@ -77,32 +107,28 @@ export class Replay {
    */
   async *frames(): AsyncGenerator<readonly string[]> {
     const { window, exchange, symbol } = this.#options
-    const epoch = `replay-${window.start}-${window.end}`
     let count = 0
-    let frame = this.topics.map((topic) => subscribedMessage(null, topic, epoch, 0, false))
-    let characters = 0
+    this.#frame = this.topics.map((topic) => subscribedMessage(null, topic, this.#epoch, 0, false))
     try {
       for (let cursor = await this.#earliest(); cursor !== undefined; ) {
         const record = cursor.records[cursor.next]
         if (record === undefined) break
         const earlyMs = this.#pace.early(record.time)
-        if (earlyMs > 0 || characters >= MAX_FRAME_CHARACTERS) {
-          yield frame
-          frame = []
-          characters = 0
+        if (earlyMs > 0 || this.#characters >= MAX_FRAME_CHARACTERS) {
+          yield this.take()
           if (earlyMs > 0) await this.#pace.sleep(Math.min(earlyMs, IDLE_MS))
         } else {
           const message = replayMessage(cursor.line, record)
           cursor.next++
           count++
-          frame.push(message)
-          characters += message.length
+          this.#frame.push(message)
+          this.#characters += message.length
         }
         // What was waited for may have been dropped meanwhile.
         const isLoaded = this.#cursors.every(isReady)
         cursor = isLoaded ? first(this.#cursors) : await this.#earliest()
       }
-      yield [...frame, endMessage(exchange, symbol, window, count)]
+      yield [...this.take(), endMessage(exchange, symbol, window, count)]
     } finally {
       await Promise.all(this.#cursors.map(({ source }) => source.records.return(undefined)))
     }

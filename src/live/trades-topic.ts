@@ -134,13 +134,11 @@ export class TradesTopic extends MarketTopic {
     if (hole !== null) emit({ kind: 'ask-trades', instrument, hole })
     if (gap !== null) {
       counters.gaps += 1
-      this.notify('gap', now, { ...gap, reason: 'trades_missing' })
-      emit({
-        kind: 'store-trade-gap',
-        instrumentId: instrument.id,
-        // Stored spans are half-open: a trade of the last moment may be missing as well.
-        gap: { from: gap.from, to: gap.to + 1, reason: 'trades_missing' },
-      })
+      // Spans are half-open: a trade of the last moment may be missing as well.
+      const told = { ...gap, to: gap.to + 1, reason: 'trades_missing' }
+      this.notify('gap', now, told)
+      const { from, to, reason } = told
+      emit({ kind: 'store-trade-gap', instrumentId: instrument.id, gap: { from, to, reason } })
       for (const listener of this.listeners) listener.gap(gap.from, gap.to, now)
     }
     for (const trade of trades) {

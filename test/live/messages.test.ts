@@ -39,10 +39,11 @@ const anyTopic = fc
     isAcross: fc.boolean(),
     quotes: fc.constantFrom({}, { quotes: 'usd-like' } as const),
     threshold: fc.constantFrom('0', '-0.25', '12.000001').map(decimal),
+    fees: fc.constantFrom({}, { fees: 'binance:0.00075,okx:0' }),
   })
-  .map(({ channel, exchange, symbol, depth, isAcross, quotes, threshold }): ClientTopic => {
+  .map(({ channel, exchange, symbol, depth, isAcross, quotes, threshold, fees }): ClientTopic => {
     const topic = { channel, symbol, interval: null, depth: null }
-    if (channel === 'arbitrage') return { ...topic, exchange: ALL_EXCHANGES, ...quotes, threshold }
+    if (channel === 'arbitrage') return { ...topic, exchange: ALL_EXCHANGES, ...quotes, threshold, ...fees }
     if (channel === 'bbo' && isAcross) return { ...topic, exchange: ALL_EXCHANGES, ...quotes }
     return {
       channel,

@@ -6,6 +6,7 @@ import { type ClientTopic, topicKey } from '../../src/domain/topic.ts'
 import type { ClientHub } from '../../src/live/client-hub.ts'
 import { ConsolidatedBook } from '../../src/live/consolidated-book.ts'
 import { bookData, TopicLine } from '../../src/live/messages.ts'
+import { MAX_OWN_FEES } from '../../src/live/relay-across.ts'
 import { type RelayEffect, RelaySession } from '../../src/live/relay-session.ts'
 import { createHub, type Received, TestClient } from './client.ts'
 
@@ -400,6 +401,52 @@ describe('arbitrage', () => {
       return looks()
     }
     expect(looksFor(40)).toBe(looksFor(1))
+  })
+
+  it('is net of the fees of the client', () => {
+    const world = begun(ARBITRAGE)
+    const own = { ...ARBITRAGE, fees: 'okx:0,bybit:0' }
+    world.say('subscribe', own)
+    world.pass(1_000)
+    world.quote('bybit', 102, 103)
+    const told = world.read().filter(({ type, seq }) => type === 'arbitrage' && seq === 1)
+    expect(told.map(({ fees }) => fees)).toEqual([undefined, 'bybit:0,okx:0'])
+    const [published, mine] = dataOf(told).map(({ best }) => Number(best?.netPercent))
+    expect(mine).toBeGreaterThan(published ?? Number.NaN)
+    world.say('unsubscribe', { ...own, fees: 'bybit:0.0,okx:0' })
+    expect(world.read().at(-1)).toMatchObject({ type: 'unsubscribed', fees: 'bybit:0,okx:0' })
+  })
+
+  it('is counted with the fees of so many clients and no more, until some of them go', () => {
+    const world = begun(ARBITRAGE)
+    const feesOf = (n: number) => ({ ...ARBITRAGE, fees: `okx:${n / 10_000}` })
+    for (let n = 0; n < MAX_OWN_FEES; n++) world.say('subscribe', feesOf(n))
+    world.read()
+    world.say('subscribe', feesOf(MAX_OWN_FEES))
+    expect(world.read()).toMatchObject([{ type: 'error', code: 'too_many_topics' }])
+    world.say('unsubscribe', feesOf(0))
+    world.pass(2_000)
+    world.read()
+    world.say('subscribe', feesOf(MAX_OWN_FEES))
+    world.pass(1_000)
+    expect(world.read()).toMatchObject([{ type: 'subscribed' }, { type: 'arbitrage' }])
+  })
+
+  it.each([
+    { ...ARBITRAGE, treshold: 1 },
+    { ...ARBITRAGE, limit: 5 },
+  ])('%j is refused by itself', (arg) => {
+    const world = begun(ARBITRAGE)
+    world.read()
+    const [unknown = ''] = Object.keys(arg).slice(-1)
+    const refusal = { type: 'error', code: 'invalid_request', detail: expect.stringMatching(`^${unknown}: `), arg }
+    world.client.say({ op: 'subscribe', id: 2, args: [arg] }, world.now)
+    world.client.say({ method: 'subscribe', id: 3, params: arg }, world.now)
+    world.settle()
+    expect(world.read()).toMatchObject([
+      { ...refusal, id: 2 },
+      { ...refusal, id: 3 },
+    ])
   })
 
   it('falls below with the book that it stands on', () => {

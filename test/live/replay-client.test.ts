@@ -25,6 +25,8 @@ let whileWaiting: (ms: number) => boolean
 let ended: number
 /** Whether waiting ends with the signal alone. */
 let untilSignal: boolean
+/** What happens before the next page is there. */
+let whileReading: () => void
 
 beforeEach(() => {
   now = 0
@@ -34,12 +36,15 @@ beforeEach(() => {
   closed = undefined
   ended = 0
   untilSignal = false
+  whileReading = () => {}
   whileWaiting = () => false
 })
 
 async function* records(count: number): AsyncGenerator<readonly ReplayRecord[]> {
   try {
     for (; pages < count; pages++) {
+      await Promise.resolve()
+      whileReading()
       yield Array.from({ length: TRADES_PER_PAGE }, (_, index) => {
         const time = T0 + pages * TRADES_PER_PAGE + index
         const [price, size] = [decimal('1.5'), decimal('2')]
@@ -78,7 +83,8 @@ function connect(count: number, fails = false): ReplayClient {
   const clock: Clock = { now: () => now, at: (time) => time, realMs: (ms) => ms }
   let id = 0
   return new ReplayClient(socket, replay, {
-    exchange: 'okx',
+    ...OF,
+    aliases: new Set(['cryptopair_okx_btcusdt']),
     clock,
     newPingId: () => ++id * 1_000,
     sleep: async (ms, signal) => {
@@ -193,9 +199,11 @@ describe('its commands', () => {
     expect(answerTo(client, { op: 'ping', id: 1 })).toEqual([{ type: 'pong', id: 1 }])
     const topics = [{ channel: 'trades', ...OF }]
     expect(answerTo(client, { op: 'list', id: 'a' })).toEqual([{ type: 'subscriptions', id: 'a', topics }])
-    const error = { type: 'error', id: 2, arg: null, code: 'unprocessable', detail: expect.any(String) }
-    expect(answerTo(client, { op: 'subscribe', id: 2, args: [arg] })).toEqual([error])
-    expect(answerTo(client, { op: 'configure', id: 2, conflateMs: 5 })).toEqual([error])
+    const settings = { type: 'configured', id: 2, conflateMs: 5, maxMessagesPerSecond: null }
+    expect(answerTo(client, { op: 'configure', id: 2, conflateMs: 5 })).toEqual([settings])
+    expect(answerTo(client, { op: 'configure', id: 2, maxMessagesPerSecond: 9 })).toEqual([
+      { ...settings, maxMessagesPerSecond: 9 },
+    ])
     const args = [arg, arg, { channel: 'trade!' }]
     expect(answerTo(client, { op: 'unsubscribe', id: 3, args })).toEqual([
       { type: 'unsubscribed', id: 3, channel: 'trades', ...OF },
@@ -204,6 +212,61 @@ describe('its commands', () => {
     ])
     expect(answerTo(client, { op: 'list' })).toEqual([{ type: 'subscriptions', id: null, topics: [] }])
     expect(closed).toBeUndefined()
+  })
+
+  it('subscribe to what the URL names, and to nothing else', () => {
+    const client = connect(1)
+    const epoch = `replay-${T0}-${T0 + 1}`
+    const subscribed = { type: 'subscribed', id: 1, channel: 'trades', ...OF, epoch, seq: 0, state: false }
+    const named = [arg, { ...arg, exchange: 'okx' }, { ...arg, symbol: 'cryptopair_okx_btcusdt' }]
+    expect(answerTo(client, { op: 'subscribe', id: 1, args: named })).toEqual([subscribed, subscribed, subscribed])
+    expect(answerTo(client, { method: 'subscribe', id: 1, params: { ...arg, channel: 'trade' } })).toEqual([subscribed])
+    const refusals: [object, string][] = [
+      [{ ...arg, symbol: 'ETH-USDT' }, 'trades:okx:ETH-USDT is not'],
+      [{ ...arg, channel: 'candles' }, 'candles:okx:BTC-USDT:1m is not'],
+      [{ ...arg, channel: 'book', depth: 5 }, 'book:okx:BTC-USDT:5 is not'],
+      [{ channel: 'status' }, 'status:okx is not'],
+    ]
+    for (const [other, says] of refusals) {
+      const [first, second] = answerTo(client, { op: 'subscribe', id: 1, args: [other, arg] })
+      const detail = `${says}, or no longer, in this replay's channels: trades:okx:BTC-USDT`
+      expect(first).toEqual({ type: 'error', id: 1, code: 'unprocessable', detail, arg: other })
+      expect(second).toEqual(subscribed)
+    }
+    const elsewhere = { ...arg, exchange: 'bybit' }
+    expect(answerTo(client, { op: 'subscribe', args: [elsewhere] })).toMatchObject([
+      { type: 'error', code: 'unknown_exchange', arg: elsewhere },
+    ])
+    answerTo(client, { op: 'unsubscribe', args: [arg] })
+    expect(answerTo(client, { op: 'subscribe', args: [arg] })).toMatchObject([
+      { type: 'error', code: 'unprocessable', detail: expect.stringContaining('none is left'), arg },
+    ])
+  })
+
+  it('are answered between what was read before and what is read after', async () => {
+    const client = connect(3)
+    whileReading = () => client.receive(JSON.stringify({ op: 'subscribe', id: pages, args: [arg] }))
+    await client.run()
+    const numbers = z.looseObject({ type: z.string(), seq: z.int().optional(), prevSeq: z.int().optional() })
+    const numbered = messages().map((text) => numbers.parse(JSON.parse(text)))
+    const answers = numbered.filter(({ type }) => type === 'subscribed').map(({ seq }) => seq)
+    expect(answers).toEqual([0, 0, TRADES_PER_PAGE, 2 * TRADES_PER_PAGE])
+    let last = 0
+    for (const { type, seq = last, prevSeq } of numbered) {
+      if (type === 'trade') expect(prevSeq).toBe(last)
+      if (type === 'subscribed') expect(seq).toBe(last)
+      last = seq
+    }
+    expect([last, types().at(-1)]).toEqual([3 * TRADES_PER_PAGE, 'end'])
+  })
+
+  it('leave out at once what is unsubscribed', async () => {
+    const client = connect(3)
+    whileReading = () => pages === 1 && client.receive(JSON.stringify({ op: 'unsubscribe', args: [arg] }))
+    await client.run()
+    const told = types().filter((type) => type !== 'ping')
+    expect(told.indexOf('unsubscribed')).toBe(1 + TRADES_PER_PAGE)
+    expect(told.slice(1 + TRADES_PER_PAGE)).toEqual(['unsubscribed', 'end'])
   })
 
   it.each([

@@ -123,7 +123,7 @@ describe('a replay', () => {
     const [before, after] = [trade(T0 + 1_000, 1, T0 + 1_900), trade(T0 + 1_500, 2, T0 + 12_000)]
     const gap = { from: T0 + 1_000, to: T0 + 1_501, reason: 'trades_missing' }
     const messages = await play(tradesFrom({ trades: [before, after], gaps: [gap], readTo: T0 + 2 * MINUTE }))
-    expect(told(messages).slice(1, -1)).toEqual(['trade 1', 'gap 1000 1500 trades_missing', 'trade 2'])
+    expect(told(messages).slice(1, -1)).toEqual(['trade 1', 'gap 1000 1501 trades_missing', 'trade 2'])
     // Neither before its end has passed, nor before what precedes it.
     expect(messages[2]?.receivedTime).toBe(T0 + 1_900)
     expect(messages[2]).toMatchObject({ channel: 'trades', exchangeTime: null, seq: 2, prevSeq: 1 })
@@ -135,7 +135,7 @@ describe('a replay', () => {
       tradesFrom({ trades: [trade(T0 + 50 * MINUTE, 1)], gaps: [gap], readTo: T0 + 60 * MINUTE }),
       candlesFrom({ candles: [candle(T0)], missing: [], readTo: T0 + MINUTE }),
     )
-    expect(told(messages).slice(2, -1)).toEqual(['gap 0 29999 not_recorded', 'candle 0', 'trade 1'])
+    expect(told(messages).slice(2, -1)).toEqual(['gap 0 30000 not_recorded', 'candle 0', 'trade 1'])
   })
 
   it('tells a gap inside another when it is over', async () => {
@@ -145,7 +145,7 @@ describe('a replay', () => {
     ]
     const trades = [trade(T0 + 4_000, 1), trade(T0 + 10_000, 2)]
     expect(told(await play(tradesFrom({ trades, gaps, readTo: T0 + MINUTE }))).slice(1, -1)).toEqual([
-      ...['gap 2000 3000 trades_missing', 'trade 1', 'gap 0 9999 not_recorded', 'trade 2'],
+      ...['gap 2000 3001 trades_missing', 'trade 1', 'gap 0 10000 not_recorded', 'trade 2'],
     ])
   })
 
@@ -178,9 +178,9 @@ describe('a replay', () => {
       ),
     )
     expect(told(messages).slice(2, -1)).toEqual([
-      'gap 0 6999 pruned',
-      'gap 8000 59999 pruned',
-      'gap 60000 60999 not_recorded',
+      'gap 0 7000 pruned',
+      'gap 8000 60000 pruned',
+      'gap 60000 61000 not_recorded',
       'candle 0',
       'gap 60000 300000 absent',
       'candle 5',
@@ -264,7 +264,7 @@ describe('the order of a replay', () => {
           const gaps: { from: number; to: number; reason: string }[] = []
           let at = T0
           for (const { before, length } of parts) {
-            // Live, a gap reaches from the trade before it to the one after it; stored, a millisecond further.
+            // A gap reaches from the trade before it to a millisecond after the one behind it.
             all.push(trade(at + before, all.length, at + before + delayMs))
             gaps.push({ from: at + before, to: at + before + length + 2, reason: 'trades_missing' })
             at += before + length + 1
@@ -284,7 +284,7 @@ describe('the order of a replay', () => {
           const expected = all.flatMap(({ id, exchangeTime }) => {
             const gap = gaps.find(({ from }) => from === exchangeTime)
             if (gap === undefined) return [`trade ${id}`]
-            return [`trade ${id}`, `gap ${gap.from - T0} ${gap.to - 1 - T0} trades_missing`]
+            return [`trade ${id}`, `gap ${gap.from - T0} ${gap.to - T0} trades_missing`]
           })
           expect(told(await play(tradesFrom(...pages))).slice(1, -1)).toEqual(expected)
         },

@@ -67,7 +67,20 @@ describe('topic parameters', () => {
     ['topic=book:okx:BTC-USDT:21', 'invalid_request'],
     [Array(201).fill('topic=trades:okx:BTC-USDT').join('&'), 'invalid_request'],
   ])('%s is refused', (query, code) => {
-    expect(read(query)).toMatchObject({ ok: false, code })
+    expect(read(query)).toMatchObject({ ok: false, code, errors: [{ path: 'topic' }] })
+  })
+
+  it('are refused all at once, each by its place', () => {
+    const query = 'topic=trades:okx:BTC-USDT&topic=candles:okx:BTC-USDT:7m&topic=arbitrage:*:BTC-USDT:abc'
+    expect(read(query)).toEqual({
+      ok: false,
+      code: 'unknown_interval',
+      detail: expect.stringMatching(/^topic\[1\]: candles:okx:BTC-USDT:7m: interval must be/),
+      errors: [
+        { path: 'topic[1]', message: expect.stringContaining('interval must be') },
+        { path: 'topic[2]', message: expect.stringContaining('threshold must be percent') },
+      ],
+    })
   })
 })
 
@@ -92,7 +105,12 @@ describe('a stream of events', () => {
       for (const request of requests) hub.refuse(request, 'unknown_instrument', 'there is none')
     }
     const answer = await openEventStream({ hub, now: () => 0, settle }, [trades])
-    expect(answer).toEqual({ ok: false, code: 'unknown_instrument', detail: 'there is none' })
+    expect(answer).toEqual({
+      ok: false,
+      code: 'unknown_instrument',
+      detail: 'topic: there is none',
+      errors: [{ path: 'topic', message: 'there is none' }],
+    })
     expect(hub.size).toBe(0)
   })
 

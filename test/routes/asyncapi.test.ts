@@ -43,7 +43,7 @@ const lines = channels.map(
 // Of what is across exchanges nothing is ever missing: there the next message says how things stand.
 const feedLines = lines.filter(({ topic }) => topic.exchange !== '*')
 const across = (channel: 'bbo' | 'arbitrage') =>
-  new AcrossLine({ ...topicOf(channel), exchange: '*', quotes: 'usd-like', threshold: one }, 'e1')
+  new AcrossLine({ ...topicOf(channel), exchange: '*', quotes: 'usd-like', threshold: one, fees: 'okx:0' }, 'e1')
 const times = { exchangeSymbol: 'BTCUSDT', exchangeTime: null, receivedTime: 5, ageMs: 0 }
 const readings: BookReading[] = [
   { exchange: 'okx', symbol: 'BTC-USDT', bid: level, ask: { price: decimal('2'), size: one }, ...times },
@@ -55,7 +55,7 @@ const sent = [
   ...lines.map((line) => line.next(null, 5, data[line.topic.channel])),
   ...lines.map((line) => line.state(4, 5, data[line.topic.channel])),
   ...feedLines.flatMap((line) =>
-    (['gap', 'resync', 'stale'] as const).map((type) => line.notice(type, 5, '{"from":1}')),
+    (['gap', 'resync', 'stale'] as const).map((type) => line.notice(type, 5, '{"from":1,"reason":"why"}')),
   ),
   ...[across('bbo'), across('arbitrage')].flatMap((line) => [line.state([], 5), line.update(readings, 6) ?? '']),
   messages.linkGap(topic, 5, 'link_lost'),

@@ -50,6 +50,10 @@ describe('a replay that cannot be', () => {
     const query = at(MINUTE)
     const interval = await ask(`${query}&channels=candles:7m`)
     expect([interval.status, (await problem(interval))['code']]).toEqual([400, 'unknown_interval'])
+    expect(JSON.stringify(await problem(await ask(`${query}&channels=candles:7m`)))).toContain('one of 1m, 3m, 5m')
+    expect(JSON.stringify(await problem(await ask(`${query}&channels=trades,book:5`)))).toContain(
+      'books are not replayed',
+    )
     const exchange = await ask(query, {}, 'nowhere/BTC-USDT')
     expect([exchange.status, (await problem(exchange))['code']]).toEqual([404, 'unknown_exchange'])
     const instrument = await ask(query, UPGRADE, 'okx/NONE-USDT')

@@ -33,6 +33,7 @@ function dataMessage<T extends string, D extends z.ZodRawShape>(type: T, data: D
 const across = {
   quotes: z.enum(quoteGroups).optional().meta({ description: 'Quotes that count as one' }),
   threshold: decimal.optional().meta({ description: 'Of arbitrage: the least net spread that is told, in percent' }),
+  fees: z.string().optional().meta({ description: 'Of arbitrage: the taker fees of the client, by name of exchange' }),
 }
 
 /** What a relay makes of the books of every exchange: times of the exchanges stand with each book. */
@@ -119,6 +120,27 @@ function notice<T extends string>(type: T, description: string) {
     .meta({ description })
 }
 
+const gapData = z.looseObject({
+  from: time.nullish().meta({
+    description:
+      "Inclusive. Of trades by the exchange's clock, the time of the last one before the gap; of candles the first " +
+      '`openTime` that is missing. Where it is left out or null, nobody knows, and so with `to`',
+  }),
+  to: time.nullish().meta({
+    description:
+      'Exclusive. Of trades a millisecond after the next one that is known, as more of its moment may be missing; of ' +
+      'candles the end of the last that is missing',
+  }),
+  afterId: z.string().nullish().meta({ description: 'Of trades, live: the last one before the gap' }),
+  beforeId: z.string().nullish().meta({ description: 'Of trades, live: the first one after it' }),
+  reason: z.string().meta({
+    description:
+      'For people. Of trades `trades_missing`: lost while the feed listened. In a replay also those of `gaps` of ' +
+      '`/v1/trades` (`not_recorded`, `pruned`, `feed_unavailable`, `unproven`, `more_gaps`), and of candles those of ' +
+      '`missing` of `/v1/candles`',
+  }),
+})
+
 /** Every message of the server by its `type`. */
 export const serverMessages = {
   ...dataMessages,
@@ -128,7 +150,9 @@ export const serverMessages = {
     ...numbers,
     data: z.looseObject({ state: z.enum(feedStates) }),
   }),
-  gap: notice('gap', 'Something between the last message of the topic and the next is missing'),
+  gap: notice('gap', '')
+    .extend({ data: gapData })
+    .meta({ description: 'Something between the last message of the topic and the next is missing' }),
   resync: notice('resync', 'The book is not known to be right: a snapshot follows'),
   stale: notice('stale', 'The exchange has newer data than it streams'),
   subscribed: z.object({

@@ -1,5 +1,5 @@
 import { z } from '@hono/zod-openapi'
-import { type Interval, isInterval } from '../../domain/interval.ts'
+import { type Interval, intervals, isInterval } from '../../domain/interval.ts'
 import { checkWindow, sourceParam, timeParam } from '../params.ts'
 
 const DEFAULT_INTERVAL: Interval = '1m'
@@ -13,7 +13,7 @@ export type ReplayChannel =
 const channelsParam = z
   .string()
   .max(200)
-  .default('trades,candles')
+  .default('trades')
   .transform((text, context): readonly ReplayChannel[] => {
     const named = new Map<string, ReplayChannel>()
     for (const part of text.split(',')) {
@@ -29,18 +29,20 @@ const channelsParam = z
     type: 'string',
     example: 'trades,candles:1m',
     description:
-      '`trades` and `candles:INTERVAL`, separated by commas; of one moment, that is told first which is named first',
+      '`trades`, which is meant where nothing is said, and `candles:INTERVAL` (`candles`: of `1m`), separated by commas: ' +
+      'of one moment, that is told first which is named first. Books are not replayed. Over a WebSocket a client may ' +
+      '`subscribe` to these, and to these only',
   })
 
 function refuse(context: z.RefinementCtx, channel: string, interval: string): void {
-  const isIntervalWrong = channel === 'candles' && !isInterval(interval)
-  context.addIssue({
-    code: 'custom',
-    message: isIntervalWrong
-      ? 'names an interval that is not like 1m, 1h or 1d'
-      : 'must be trades, candles or candles:INTERVAL, separated by commas: nothing else is stored',
-    ...(isIntervalWrong && { params: { code: 'unknown_interval' } }),
-  })
+  if (channel === 'candles' && !isInterval(interval)) {
+    const message = `names an interval that is not one of ${intervals.join(', ')}`
+    context.addIssue({ code: 'custom', message, params: { code: 'unknown_interval' } })
+    return
+  }
+  const reason = channel === 'book' ? 'books are not replayed' : 'nothing else is replayed'
+  const message = `must be trades, candles or candles:INTERVAL, separated by commas: ${reason}`
+  context.addIssue({ code: 'custom', message })
 }
 
 const speedParam = z
@@ -67,7 +69,10 @@ export const replayQuery = z
       .refine((source) => source !== 'trades', 'must be stored: candles that are built from trades are not')
       .default('exchange')
       .openapi({ description: "Whose data: the exchange's own, or such as were ingested" }),
-    format: z.enum(['ndjson']).default('ndjson').openapi({ description: 'Of an answer that is no WebSocket' }),
+    format: z
+      .enum(['ndjson'])
+      .default('ndjson')
+      .openapi({ description: 'Of an answer that is no WebSocket: there is no other, whatever `Accept` says' }),
   })
   .superRefine(checkWindow)
 

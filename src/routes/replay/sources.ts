@@ -5,7 +5,7 @@ import { settleMsOf } from '../../exchanges/registry.ts'
 import { closedTo } from '../../history/plan.ts'
 import type { ReplaySource } from '../../live/replay.ts'
 import { replayCandles } from '../../live/replay-candles.ts'
-import { replayTrades } from '../../live/replay-trades.ts'
+import { type KnownAt, replayTrades } from '../../live/replay-trades.ts'
 import type { CatalogEntry } from '../../store/catalog.ts'
 import { countIngestedTrades } from '../../store/ingested-trades.ts'
 import { countTrades } from '../../store/trades.ts'
@@ -100,6 +100,7 @@ async function planTrades(
   }
 }
 
+/** A trade that was sent in long after it was made has its place where it was final all the same. */
 async function planIngestedTrades(
   c: AppContext,
   exchange: string,
@@ -109,9 +110,11 @@ async function planIngestedTrades(
 ): Promise<PlannedSource> {
   const db = c.var.sessions.forExchange(exchange)
   const window = { start, end }
-  const pages = readIngestedPages({ db, instrumentId: instrument.id }, source, settleMsOf(exchange), window)
+  const settleMs = settleMsOf(exchange)
+  const knownAt: KnownAt = ({ exchangeTime, receivedTime }) => Math.min(receivedTime, exchangeTime + settleMs)
+  const pages = readIngestedPages({ db, instrumentId: instrument.id }, source, window)
   return {
-    source: { topic, records: replayTrades(pages) },
+    source: { topic, records: replayTrades(pages, knownAt) },
     reads: countTradeReads(window, await countIngestedTrades(db, source, instrument.id, window)),
   }
 }

@@ -55,14 +55,10 @@ export async function* readTradePages(
   }
 }
 
-/**
- * Trades that were ingested as `source`. When those that were sent in later were received says nothing of the market:
- * they count as received `settleMs` after their own time. Nothing proves that none is missing.
- */
+/** Trades that were ingested as `source`. Nothing proves that none is missing. */
 export async function* readIngestedPages(
   { db, instrumentId }: Pick<TradeHistory, 'db' | 'instrumentId'>,
   source: string,
-  settleMs: number,
   window: Window,
 ): AsyncGenerator<TradePage> {
   let seq = 0
@@ -71,10 +67,7 @@ export async function* readIngestedPages(
     const query = { instrumentId, window: asked, direction: 'forward', limit: PAGE_TRADES } as const
     const page = await readIngestedTrades(db, source, query)
     const { end } = page.window
-    const trades = page.trades.map((trade) => {
-      const receivedTime = Math.min(trade.receivedTime, trade.exchangeTime + settleMs)
-      return { ...trade, receivedTime, seq: ++seq }
-    })
+    const trades = page.trades.map((trade) => ({ ...trade, seq: ++seq }))
     yield { trades, gaps: [{ from: start, to: end, reason: 'unproven' }], readTo: end }
     start = end
   }
