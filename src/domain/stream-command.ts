@@ -1,7 +1,8 @@
 import { z } from 'zod'
 import type { ErrorCode } from './errors.ts'
-import { parseSymbol } from './instrument.ts'
+import { formatZvtId, parseSymbol } from './instrument.ts'
 import { type Interval, isInterval } from './interval.ts'
+import { formatFees, parseFees } from './own-fees.ts'
 import { INVERSE_SIZES, isInverseSymbol, isQuoteGroup, quoteGroups } from './quote-group.ts'
 import {
   ALL_EXCHANGES,
@@ -26,6 +27,8 @@ const DEFAULT_INTERVAL: Interval = '1m'
 const DEFAULT_DEPTH: BookDepth = 20
 /** Percent: what is worth anything at all. */
 const DEFAULT_THRESHOLD = '0'
+/** A fee for each exchange, to more digits than any has. */
+const MAX_FEES_LENGTH = 200
 /** A client that wants less than one message a minute should ask over HTTP. */
 const MAX_CONFLATE_MS = 60_000
 const MAX_MESSAGES_PER_SECOND = 10_000
@@ -38,14 +41,16 @@ const requestId = z.union([z.string().max(64), z.int()]).nullish()
 export type RequestId = string | number | null
 
 /** One thing to subscribe to. */
-export const topicArg = z.object({
+export const topicArg = z.strictObject({
   channel: z.string().max(32).meta({ enum: channels, description: 'What to receive' }),
   exchange: z
     .string()
     .max(32)
     .optional()
     .meta({
-      description: `May be left out on /v1/stream/{exchange}. \`*\`, on /v1/stream: ${channelsAcross.join(' and ')} across all exchanges`,
+      description:
+        `May be left out on /v1/stream/{exchange}, and for arbitrage, which means \`${ALL_EXCHANGES}\`. ` +
+        `\`${ALL_EXCHANGES}\`, on /v1/stream: ${channelsAcross.join(' and ')} across all exchanges`,
     }),
   symbol: z
     .string()
@@ -72,6 +77,10 @@ export const topicArg = z.object({
     .meta({
       description: `Of arbitrage: the least net spread in percent, up to 6 places; ${DEFAULT_THRESHOLD} where left out`,
     }),
+  fees: z.string().max(MAX_FEES_LENGTH).optional().meta({
+    description:
+      'Of arbitrage: your own taker fees as fractions, such as `okx:0.0005,binance:0.00075`, instead of the published ones of the base tier',
+  }),
 })
 export type TopicArg = z.infer<typeof topicArg>
 
@@ -169,15 +178,16 @@ export type TopicReading =
  */
 export function readTopic(arg: unknown, exchanges: readonly string[], pathExchange: string | null): TopicReading {
   const parsed = topicArg.safeParse(arg)
-  if (!parsed.success) return refused('invalid_request', 'must be {"channel", "exchange", "symbol", ...}')
+  if (!parsed.success) return refused('invalid_request', argFault(parsed.error))
   const { channel: name, symbol = null, interval = DEFAULT_INTERVAL, depth = DEFAULT_DEPTH } = parsed.data
   const channel = channelAliases[name] ?? name
   if (!isChannel(channel)) return refused('unknown_channel', `channel must be one of ${channels.join(', ')}`)
   const named = channel === 'status' ? { symbol: null, exchange: null } : readSymbol(symbol)
   if (named === undefined) return refused('invalid_request', 'symbol must be like BTC-USDT or BTC-USDT-PERP')
   if (channel === 'arbitrage' || parsed.data.exchange === ALL_EXCHANGES) {
-    return readAcross(channel, named, parsed.data, pathExchange)
+    return readAcross(channel, named, parsed.data, exchanges, pathExchange)
   }
+  if (parsed.data.fees !== undefined) return refused('invalid_request', NO_FEES)
   const exchange = parsed.data.exchange ?? pathExchange ?? named.exchange
   if (exchange === null || !exchanges.includes(exchange)) {
     return refused('unknown_exchange', `exchange must be ${exchanges.join(', ')}`)
@@ -198,11 +208,20 @@ export function readTopic(arg: unknown, exchanges: readonly string[], pathExchan
   return { ok: true, topic }
 }
 
+function argFault({ issues: [issue] }: z.ZodError): string {
+  const members = Object.keys(topicArg.shape).join(', ')
+  if (issue?.code === 'unrecognized_keys')
+    return `${issue.keys.join(', ')}: a topic has no such member, only ${members}`
+  const [member] = issue?.path ?? []
+  return member === undefined ? `must be an object with ${members}` : `${String(member)}: ${issue?.message}`
+}
+
 /** The topic of an arg that looks across exchanges. */
 function readAcross(
   name: Channel,
   { symbol, exchange: named }: SymbolReading,
-  { exchange = ALL_EXCHANGES, quotes, threshold = DEFAULT_THRESHOLD }: TopicArg,
+  { exchange = ALL_EXCHANGES, quotes, threshold = DEFAULT_THRESHOLD, fees }: TopicArg,
+  exchanges: readonly string[],
   pathExchange: string | null,
 ): TopicReading {
   const channel = channelsAcross.find((known) => known === name)
@@ -222,13 +241,18 @@ function readAcross(
     return refused('unprocessable', INVERSE_SIZES)
   }
   const topic = { channel, exchange, symbol, interval: null, depth: null, ...(quotes === undefined ? {} : { quotes }) }
-  if (channel === 'bbo') return { ok: true, topic }
+  if (channel === 'bbo') return fees === undefined ? { ok: true, topic } : refused('invalid_request', NO_FEES)
   const least = parseThreshold(threshold)
   if (least === undefined) {
     return refused('invalid_request', 'threshold must be percent with at most 6 places, such as 0.05')
   }
-  return { ok: true, topic: { ...topic, threshold: least } }
+  if (fees === undefined) return { ok: true, topic: { ...topic, threshold: least } }
+  const own = parseFees(fees, exchanges)
+  if (!own.ok) return refused('invalid_request', `fees: ${own.faults[0]}`)
+  return { ok: true, topic: { ...topic, threshold: least, fees: formatFees(own.fees) } }
 }
+
+const NO_FEES = 'fees are for arbitrage only'
 
 interface SymbolReading {
   /** `null`: of an exchange as a whole. */
@@ -241,8 +265,7 @@ function readSymbol(text: string | null): SymbolReading | undefined {
   const query = text === null ? undefined : parseSymbol(text)
   if (query === undefined) return undefined
   if (query.by === 'symbol') return { symbol: query.symbol, exchange: null }
-  const type = query.kind === 'spot' ? 'cryptopair' : 'cryptoperp'
-  return { symbol: `${type}_${query.exchange}_${query.joined.toLowerCase()}`, exchange: query.exchange }
+  return { symbol: formatZvtId(query.exchange, query.kind, query.joined), exchange: query.exchange }
 }
 
 function refused(code: StreamErrorCode, detail: string): TopicReading {
@@ -251,8 +274,10 @@ function refused(code: StreamErrorCode, detail: string): TopicReading {
 
 /**
  * The arg that a `topic` of a URL means: `trades:okx:BTC-USDT`, `candles:okx:BTC-USDT:1m`, `book:okx:BTC-USDT:20`,
- * `status:okx`, `bbo:*:BTC-USDT:usd-like`, `arbitrage:*:BTC-USDT:usd-like:0.1`. What follows the symbol may be left
- * out, and so may the exchange where the path names it: `book:BTC-USDT:20`, `status`. Symbols may be written in every form that {@link readTopic} takes.
+ * `status:okx`, `bbo:*:BTC-USDT:usd-like`, `arbitrage:*:BTC-USDT:usd-like:0.1`, and with fees of one's own
+ * `arbitrage:*:BTC-USDT:0.1:okx=0.0005,binance=0.00075`. What follows the symbol may be left out, and so may the exchange
+ * where the path names it, and the `*` of arbitrage: `book:BTC-USDT:20`, `status`. Symbols may be written in every form
+ * that {@link readTopic} takes.
  */
 export function readTopicParam(text: string, exchanges: readonly string[]): TopicArg {
   const [channel = '', ...parts] = text.split(':')
@@ -265,10 +290,19 @@ export function readTopicParam(text: string, exchanges: readonly string[]): Topi
   const last = parts.length > 1 ? (parts.at(-1) ?? '') : ''
   if (channel === 'candles' && (isInterval(last) || (last !== '' && !symbol.includes('/')))) arg.interval = parts.pop()
   if (channel === 'book' && /^\d+$/.test(last)) arg.depth = parts.pop()
-  if (channel === 'arbitrage' && /^[-\d.]+$/.test(last)) arg.threshold = parts.pop()
-  // No asset is spelled in small letters with a hyphen: what is wrong here is refused as `quotes`.
-  if (arg.exchange === ALL_EXCHANGES && parts.length > 1 && /^[a-z-]+$/.test(parts.at(-1) ?? ''))
-    arg.quotes = parts.pop()
+  if (channel === 'arbitrage' || arg.exchange === ALL_EXCHANGES) takeAcross(arg, parts)
   if (parts.length > 0) arg.symbol = parts.join(':')
   return arg
+}
+
+/** Moves what follows the symbol of a topic across exchanges to the arg: quotes, threshold and fees, in this order. */
+function takeAcross(arg: TopicArg, parts: string[]): void {
+  const [symbol = ''] = parts
+  const last = () => (parts.length > 1 ? (parts.at(-1) ?? '') : '')
+  // After a slash and a colon a symbol of ccxt goes on: with an asset, which no number and no group of quotes is.
+  const isParameter = (form: RegExp) => last() !== '' && (!symbol.includes('/') || form.test(last()))
+  if (last().includes('=')) arg.fees = parts.pop()?.replaceAll('=', ':')
+  const isGroup = /^[a-z]+-/.test(last())
+  if (arg.channel === 'arbitrage' && !isGroup && isParameter(/^[-\d.]+$/)) arg.threshold = parts.pop()
+  if (isParameter(/^[a-z-]+$/)) arg.quotes = parts.pop()
 }

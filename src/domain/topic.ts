@@ -33,17 +33,26 @@ export interface ClientTopic {
   readonly quotes?: QuoteGroup
   /** Of arbitrage: from which net spread on it is told, in percent. */
   readonly threshold?: Decimal
+  /** Of arbitrage: the taker fees of the client, as `formatFees` writes them. Absent: the published ones. */
+  readonly fees?: string
 }
 
 /**
  * The topic as one text: `trades:okx:BTC-USDT`, `candles:okx:BTC-USDT:1m`, `book:okx:BTC-USDT:20`, `status:okx`,
- * `bbo:*:BTC-USDT:usd-like`, `arbitrage:*:BTC-USDT:usd-like:0.1`.
+ * `bbo:*:BTC-USDT:usd-like`, `arbitrage:*:BTC-USDT:usd-like:0.1`, `arbitrage:*:BTC-USDT:0.1:binance=0.00075,okx=0.0005`.
  */
-export function topicKey({ channel, exchange, symbol, interval, depth, quotes, threshold }: ClientTopic): string {
+export function topicKey(topic: ClientTopic): string {
+  const { channel, exchange, symbol, interval, depth } = topic
   const head = symbol === null ? `${channel}:${exchange}` : `${channel}:${exchange}:${symbol}`
-  if (exchange === ALL_EXCHANGES) return head + (quotes ? `:${quotes}` : '') + (threshold ? `:${threshold}` : '')
+  if (exchange === ALL_EXCHANGES) return head + acrossKey(topic)
   const parameter = interval ?? depth
   return parameter === null ? head : `${head}:${parameter}`
+}
+
+/** How the keys of topics across exchanges end. */
+function acrossKey({ quotes, threshold, fees }: Pick<ClientTopic, 'quotes' | 'threshold' | 'fees'>): string {
+  const parameters = [quotes, threshold, fees?.replaceAll(':', '=')]
+  return parameters.map((parameter) => (parameter === undefined ? '' : `:${parameter}`)).join('')
 }
 
 /** Reads what {@link topicKey} gives; `undefined` for any other text. */
@@ -73,8 +82,11 @@ function parseAcross(text: string): ClientTopic | undefined {
   const quotes = first !== undefined && isQuoteGroup(first) ? { quotes: first } : {}
   const rest = 'quotes' in quotes ? parameters.slice(1) : parameters
   if (channel === 'bbo') return rest.length === 0 ? { ...topic, ...quotes } : undefined
-  const threshold = rest.length === 1 ? parseThreshold(rest[0]) : undefined
-  return threshold === undefined ? undefined : { ...topic, ...quotes, threshold }
+  const threshold = parseThreshold(rest[0])
+  const [, fees, ...more] = rest
+  if (threshold === undefined || more.length > 0) return undefined
+  if (fees === undefined) return { ...topic, ...quotes, threshold }
+  return fees.includes('=') ? { ...topic, ...quotes, threshold, fees: fees.replaceAll('=', ':') } : undefined
 }
 
 export function isMarketChannel(channel: Channel): channel is MarketChannel {

@@ -1,5 +1,6 @@
 import { compareDecimals, ZERO } from '../domain/decimal.ts'
 import { kindOfSymbol } from '../domain/instrument.ts'
+import { feesOf } from '../domain/own-fees.ts'
 import type { ClientTopic } from '../domain/topic.ts'
 import { type Arbitrage, bestArbitrage, takerFeeOf } from './arbitrage.ts'
 import { type BookReading, consolidate, type ExchangeBbo, type LeftOut, sortOut } from './consolidated.ts'
@@ -84,23 +85,30 @@ function viewBbo(readings: readonly BookReading[]): View {
   return { data, content: contentOf(data.exchanges) + reasonsOf(data.leftOut), times: timesOf(data.exchanges) }
 }
 
-/** By the readings that it was found in: topics that differ in nothing but the threshold share it, however many there are. */
-const opportunities = new WeakMap<readonly BookReading[], Opportunity>()
+/**
+ * By the readings that it was found in, and the fees: topics that differ in nothing but the threshold share it, however
+ * many there are.
+ */
+const opportunities = new WeakMap<readonly BookReading[], Map<string | undefined, Opportunity>>()
 
 type Opportunity = Pick<ArbitrageData, 'best' | 'leftOut'>
 
-function findOpportunity(symbol: string, readings: readonly BookReading[]): Opportunity {
-  const known = opportunities.get(readings)
-  if (known !== undefined) return known
+function findOpportunity({ symbol, fees }: ClientTopic, readings: readonly BookReading[]): Opportunity {
+  const known = opportunities.get(readings) ?? new Map<string | undefined, Opportunity>()
+  opportunities.set(readings, known)
+  const shared = known.get(fees)
+  if (shared !== undefined) return shared
   const { exchanges, leftOut } = sortOut(readings, NO_LIMIT)
-  const found = { best: bestArbitrage(exchanges, takerFeeOf(kindOfSymbol(symbol))), leftOut }
-  opportunities.set(readings, found)
+  const takerFee = takerFeeOf(kindOfSymbol(symbol ?? ''), fees === undefined ? undefined : feesOf(fees))
+  const found = { best: bestArbitrage(exchanges, takerFee), leftOut }
+  known.set(fees, found)
   return found
 }
 
 /** Below the threshold nothing is worth a message but that it is so. */
-function viewArbitrage({ symbol, threshold = ZERO }: ClientTopic, readings: readonly BookReading[]): View {
-  const { best, leftOut } = findOpportunity(symbol ?? '', readings)
+function viewArbitrage(topic: ClientTopic, readings: readonly BookReading[]): View {
+  const { best, leftOut } = findOpportunity(topic, readings)
+  const { threshold = ZERO } = topic
   const above = best !== null && compareDecimals(best.netPercent, threshold) >= 0
   const data: ArbitrageData = { above, best, leftOut }
   if (!above) return { data, content: 'below', times: '' }

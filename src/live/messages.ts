@@ -176,8 +176,8 @@ export function keyOfMessage(message: string): string | undefined {
 /** The end of a key that looks across exchanges. */
 function acrossKeyOf(message: string): string {
   const head = message.slice(0, message.indexOf(',"exchangeTime":'))
-  const parameters = ['"quotes":"', '"threshold":"'].map((label) => textAfter(head, label, HEAD.length))
-  return parameters.map((parameter) => (parameter === undefined ? '' : `:${parameter}`)).join('')
+  const parameters = ['"quotes":"', '"threshold":"', '"fees":"'].map((label) => textAfter(head, label, HEAD.length))
+  return parameters.map((parameter) => (parameter === undefined ? '' : `:${parameter.replaceAll(':', '=')}`)).join('')
 }
 
 /** `seq` of a message of a topic; `NaN` for one without. */
@@ -223,9 +223,9 @@ function parameterOf({ interval, depth }: Pick<ClientTopic, 'interval' | 'depth'
 }
 
 /** What tells one line across exchanges from another of the same symbol. */
-function acrossOf({ quotes, threshold }: Pick<ClientTopic, 'quotes' | 'threshold'>): string {
-  const group = quotes === undefined ? '' : `,"quotes":"${quotes}"`
-  return threshold === undefined ? group : `${group},"threshold":"${threshold}"`
+function acrossOf({ quotes, threshold, fees }: Pick<ClientTopic, 'quotes' | 'threshold' | 'fees'>): string {
+  const members = Object.entries({ quotes, threshold, fees })
+  return members.map(([name, value]) => (value === undefined ? '' : `,"${name}":"${value}"`)).join('')
 }
 
 function levelsData(levels: readonly BookLevel[]): string {

@@ -15,6 +15,8 @@ const GATHER_MS = 2_000
 const MIN_REAL_GATHER_MS = 1_000
 /** Clients go, and refused books are asked for anew, without a message: looked at so often. */
 const CHECK_MS = 1_000
+/** Topics with the fees of their clients, at once: each compares every pair of books for itself, at every change. */
+export const MAX_OWN_FEES = 100
 
 /** What the hub answers to `subscribe`: `replies.ts` writes it. */
 interface ErrorReply {
@@ -72,6 +74,10 @@ export class RelayAcross {
       this.#settle(known, now)
       return []
     }
+    if (request.topic.fees !== undefined && this.#countOwnFees() >= MAX_OWN_FEES) {
+      this.#hub.refuse(request, 'too_many_topics', `this relay counts with ${MAX_OWN_FEES} fees of clients already`)
+      return []
+    }
     const wanted = this.#bookTopics(request.topic)
     const epoch = `${now}-${Math.floor(this.#random() * 1e9).toString(36)}`
     const bookKeys = wanted.map(topicKey)
@@ -104,6 +110,10 @@ export class RelayAcross {
       requests.push(...this.#ask(book.topic, now))
     }
     return requests
+  }
+
+  #countOwnFees(): number {
+    return [...this.#lines.values()].filter(({ line }) => line.topic.fees !== undefined).length
   }
 
   #bookTopics({ symbol, quotes }: ClientTopic): ClientTopic[] {

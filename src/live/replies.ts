@@ -44,7 +44,8 @@ export function subscriptionsMessage(id: RequestId, topics: readonly ClientTopic
 }
 
 /** As an arg of `subscribe`: without what the channel does not have. */
-export function describeTopic({ channel, exchange, symbol, interval, depth, quotes, threshold }: ClientTopic): object {
+export function describeTopic(topic: ClientTopic): object {
+  const { channel, exchange, symbol, interval, depth, quotes, threshold, fees } = topic
   return {
     channel,
     exchange,
@@ -53,5 +54,6 @@ export function describeTopic({ channel, exchange, symbol, interval, depth, quot
     ...(depth === null ? {} : { depth }),
     ...(quotes === undefined ? {} : { quotes }),
     ...(threshold === undefined ? {} : { threshold }),
+    ...(fees === undefined ? {} : { fees }),
   }
 }

@@ -4,7 +4,7 @@
  */
 
 import type { Refusal } from '../domain/answer.ts'
-import { errorCodes } from '../domain/errors.ts'
+import { errorCodes, type FieldError } from '../domain/errors.ts'
 import { MAX_SUBSCRIPTIONS, readTopic, readTopicParam, type StreamErrorCode } from '../domain/stream-command.ts'
 import type { ClientTopic } from '../domain/topic.ts'
 import type { ClientHub, HubClient, SubscribeRequest, TopicRefusal } from './client-hub.ts'
@@ -66,15 +66,16 @@ export function readEventTopics(
   pathExchange: string | null,
 ): { readonly ok: true; readonly topics: readonly ClientTopic[] } | Refusal {
   const params = url.searchParams.getAll('topic')
-  if (params.length === 0) return refusal('invalid_request', 'topic: name at least one, such as trades:okx:BTC-USDT')
-  if (params.length > MAX_SUBSCRIPTIONS) return refusal('invalid_request', `topic: at most ${MAX_SUBSCRIPTIONS}`)
+  if (params.length === 0) return refuseAll('name at least one, such as trades:okx:BTC-USDT')
+  if (params.length > MAX_SUBSCRIPTIONS) return refuseAll(`at most ${MAX_SUBSCRIPTIONS}`)
   const topics: ClientTopic[] = []
-  for (const param of params) {
+  const faults: TopicFault[] = []
+  for (const [index, param] of params.entries()) {
     const reading = readTopic(readTopicParam(param, exchanges), exchanges, pathExchange)
-    if (!reading.ok) return refusal(reading.code, `topic ${param}: ${reading.detail}`)
-    topics.push(reading.topic)
+    if (reading.ok) topics.push(reading.topic)
+    else faults.push({ index, ...reading, detail: `${param}: ${reading.detail}` })
   }
-  return { ok: true, topics }
+  return refusal(faults, params.length) ?? { ok: true, topics }
 }
 
 /** How the owner of a hub serves a stream of events. */
@@ -85,7 +86,7 @@ export interface EventStreamOwner {
   readonly settle: (client: HubClient, requests: readonly SubscribeRequest[]) => void
 }
 
-/** Opens a stream once all its topics are accepted; where one is refused there is none, and the first refusal is given. */
+/** Opens a stream once all its topics are accepted; where one is refused there is none, and every refusal is given. */
 export async function openEventStream(
   { hub, now, settle }: EventStreamOwner,
   topics: readonly ClientTopic[],
@@ -95,13 +96,36 @@ export async function openEventStream(
   const answers = topics.map(
     (topic) => new Promise<TopicRefusal | null>((resolve) => settle(client, hub.subscribe(client, [topic], resolve))),
   )
-  const refused = (await Promise.all(answers)).find((answer) => answer !== null)
+  const faults = (await Promise.all(answers)).flatMap((answer, index) =>
+    answer === null ? [] : [{ index, ...answer }],
+  )
+  const refused = refusal(faults, topics.length)
   if (refused === undefined) return stream.body
   hub.remove(client)
-  return refusal(refused.code, refused.detail)
+  return refused
 }
 
-/** The codes that only streams have are details of an invalid request here. */
-function refusal(code: StreamErrorCode, detail: string): Refusal {
-  return { ok: false, code: errorCodes.find((known) => known === code) ?? 'invalid_request', detail }
+/** What is wrong with one of the topics. */
+interface TopicFault {
+  readonly index: number
+  readonly code: StreamErrorCode
+  readonly detail: string
+}
+
+/**
+ * The first fault says what it is: the codes that only streams have are details of an invalid request here.
+ * @param count how many topics were asked for: one that is alone needs no number
+ */
+function refusal(faults: readonly TopicFault[], count: number): Refusal | undefined {
+  const errors = faults.map(
+    ({ index, detail }): FieldError => ({ path: count === 1 ? 'topic' : `topic[${index}]`, message: detail }),
+  )
+  const [[first], [error]] = [faults, errors]
+  if (first === undefined || error === undefined) return undefined
+  const code = errorCodes.find((known) => known === first.code) ?? 'invalid_request'
+  return { ok: false, code, detail: `${error.path}: ${error.message}`, errors }
+}
+
+function refuseAll(message: string): Refusal {
+  return { ok: false, code: 'invalid_request', detail: `topic: ${message}`, errors: [{ path: 'topic', message }] }
 }

@@ -1,18 +1,48 @@
 import { z } from '@hono/zod-openapi'
+import { AppError } from '../domain/errors.ts'
 import { parseSymbol } from '../domain/instrument.ts'
 import { intervals } from '../domain/interval.ts'
 import { isInSeconds, parseTime } from '../domain/time.ts'
-import { type ExchangeName, isExchangeName } from '../exchanges/registry.ts'
+import { type ExchangeName, exchangeNames, isExchangeName } from '../exchanges/registry.ts'
+import type { AppContext } from './context.ts'
 
-/** An exchange as it stands in a JSON body: there it is an invalid field, not an unknown resource. */
+/** An exchange as it stands in a JSON body; {@link loadableExchanges} says whether anything can be loaded from it. */
 export const exchangeSchema = z
   .string()
-  .transform((text, context): ExchangeName => {
-    if (isExchangeName(text)) return text
-    context.addIssue({ code: 'custom', message: 'is not an exchange that is known here' })
-    return z.NEVER
-  })
-  .openapi({ type: 'string', example: 'okx' })
+  .max(100)
+  .openapi({ example: 'okx', description: `One that is loaded from: ${exchangeNames.join(', ')}` })
+
+/**
+ * The exchanges of a body, in their order, as those that candles can be loaded from. One that nobody knows is an invalid
+ * field there, not an unknown resource.
+ *
+ * @param pathOf where in the body each stands
+ * @throws AppError `invalid_request`; `unprocessable` for those that users have registered
+ */
+export async function loadableExchanges(
+  c: AppContext,
+  names: readonly string[],
+  pathOf: (index: number) => string,
+): Promise<ExchangeName[]> {
+  const exchanges = names.filter(isExchangeName)
+  if (exchanges.length === names.length) return exchanges
+  // One may have been registered a moment ago, elsewhere.
+  c.var.catalog.clear()
+  const own = await c.var.catalog.ownExchanges()
+  const errorsOf = (isWanted: (name: string) => boolean, message: string) =>
+    names.flatMap((name, index) => (isWanted(name) ? [{ path: pathOf(index), message }] : []))
+  const unknown = errorsOf(
+    (name) => !isExchangeName(name) && !own.includes(name),
+    'is not an exchange that is known here',
+  )
+  const sent = errorsOf(
+    (name) => own.includes(name),
+    'has nothing that could be loaded: its data is sent to /v1/ingest',
+  )
+  const errors = [...unknown, ...sent]
+  const code = unknown.length > 0 ? 'invalid_request' : 'unprocessable'
+  throw new AppError(code, errors.map(({ path, message }) => `${path}: ${message}`).at(0) ?? '', { errors })
+}
 
 /** A symbol in any of its forms: as the caller wrote it, and read. */
 export const symbolSchema = z

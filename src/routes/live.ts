@@ -38,6 +38,6 @@ export async function reachFeed<T>(exchange: string, call: () => Promise<T>): Pr
 }
 
 /** The error that another object's refusal is to the caller. */
-export function refusalError({ code, detail, retryAfterMs }: Refusal): AppError {
-  return new AppError(code, detail, retryAfterMs === undefined ? {} : { retryAfterMs })
+export function refusalError({ code, detail, retryAfterMs, errors = [] }: Refusal): AppError {
+  return new AppError(code, detail, { errors, ...(retryAfterMs === undefined ? {} : { retryAfterMs }) })
 }

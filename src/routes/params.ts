@@ -130,8 +130,13 @@ export async function checkExchange(c: AppContext, exchange: string): Promise<vo
 export async function liveExchange(c: AppContext, exchange: string): Promise<ExchangeName> {
   if (isExchangeName(exchange)) return exchange
   await checkExchange(c, exchange)
-  const message = `has no live data here; ${exchangeNames.join(', ')} have`
-  throw new AppError('unprocessable', `exchange: ${exchange} ${message}`, { errors: [{ path: 'exchange', message }] })
+  const message = hasNoLiveData(exchange)
+  throw new AppError('unprocessable', `exchange: ${message}`, { errors: [{ path: 'exchange', message }] })
+}
+
+/** Of an exchange that a user has registered. */
+export function hasNoLiveData(exchange: string): string {
+  return `${exchange} has no live data here; ${exchangeNames.join(', ')} have`
 }
 
 /**

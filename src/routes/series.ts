@@ -7,7 +7,7 @@ import { readInstruments } from '../store/catalog.ts'
 import { readPage } from '../store/pages.ts'
 import { type RecordedSeries, readSeries, replaceRecorded, type SeriesSummary } from '../store/series.ts'
 import { formatBookmark } from '../store/sessions.ts'
-import { exchangeSchema, intervalsSchema, symbolSchema, timeSchema } from './bodies.ts'
+import { exchangeSchema, intervalsSchema, loadableExchanges, symbolSchema, timeSchema } from './bodies.ts'
 import { type AppContext, createRouter } from './context.ts'
 import { resolveFilter } from './filters.ts'
 import { bookmarkHeader, bookmarkParameter } from './headers.ts'
@@ -134,12 +134,15 @@ interface WantedSeries extends RecordedSeries {
   readonly symbol: string
 }
 
-/** @throws AppError `unprocessable`, naming every entry that cannot be recorded */
+/** @throws AppError `invalid_request`, `unprocessable`, naming every entry that cannot be recorded */
 async function resolveRequest(c: AppContext, { series }: z.infer<typeof requestSchema>): Promise<WantedSeries[]> {
   const now = c.var.deps.clock.now()
+  const names = series.map(({ exchange }) => exchange)
+  const exchanges = new Set(await loadableExchanges(c, names, (index) => `series[${index}].exchange`))
   const errors: FieldError[] = []
   const wanted = new Map<string, WantedSeries>()
-  for (const [exchange, entries] of Map.groupBy([...series.entries()], ([, entry]) => entry.exchange)) {
+  for (const exchange of exchanges) {
+    const entries = [...series.entries()].filter(([, entry]) => entry.exchange === exchange)
     const native = connectors[exchange].rest.intervals
     const queries = entries.map(([, entry]) => entry.symbol.query)
     const instruments = await readInstruments(c.var.sessions.forExchange(exchange), exchange, queries)

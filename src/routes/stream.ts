@@ -1,10 +1,13 @@
 import { createRoute, z } from '@hono/zod-openapi'
 import type { Refusal } from '../domain/answer.ts'
-import { AppError, errorCodes } from '../domain/errors.ts'
+import { AppError, errorCodes, type FieldError } from '../domain/errors.ts'
+import { readTopicParam } from '../domain/stream-command.ts'
+import { ALL_EXCHANGES } from '../domain/topic.ts'
+import { exchangeNames, isExchangeName } from '../exchanges/registry.ts'
 import { ROLE_HEADER } from '../live/relay-role.ts'
 import { type AppContext, createRouter } from './context.ts'
 import { reachFeed, refusalError } from './live.ts'
-import { anyExchangeParam, liveExchange } from './params.ts'
+import { anyExchangeParam, hasNoLiveData, liveExchange } from './params.ts'
 import { regionOfContinent, relayIndex } from './relays.ts'
 import { problemResponses } from './responses.ts'
 
@@ -17,7 +20,8 @@ const query = z.strictObject({
       items: { type: 'string' },
       description:
         'For SSE, repeated: `trades:okx:BTC-USDT`, `candles:okx:BTC-USDT:1m`, `book:okx:BTC-USDT:20`, `status:okx`; ' +
-        'on `/v1/stream` also `bbo:*:BTC-USDT:usd-like` and `arbitrage:*:BTC-USDT:0.1`',
+        'on `/v1/stream` also `bbo:*:BTC-USDT:usd-like` and `arbitrage:*:BTC-USDT:0.1:okx=0.0005,binance=0.00075` (the least ' +
+        'net spread and taker fees of your own, which may be left out)',
       example: ['trades:okx:BTC-USDT'],
     }),
 })
@@ -62,12 +66,30 @@ streamRouter.openapi(ofExchange, async (c) => {
 
 streamRouter.openapi(ofAll, async (c) => {
   const request = streamRequest(c)
+  await checkLive(c, c.req.queries('topic') ?? [])
   const { config, relay } = c.var.deps
   const client = `${c.req.header('CF-Connecting-IP') ?? ''} ${c.req.header('Sec-WebSocket-Key') ?? ''}`
   const region = regionOfContinent(continentOf(c.req.raw))
   const stub = relay(region, relayIndex(client, config.relays))
   return answerOf(await reachFeed('all exchanges', () => stub.fetch(request)))
 })
+
+/**
+ * Refuses topics of exchanges that users have registered, of which the relays know nothing.
+ * @throws AppError `unprocessable`
+ */
+async function checkLive(c: AppContext, topics: readonly string[]): Promise<void> {
+  const named = topics.map((text) => readTopicParam(text, exchangeNames).exchange ?? ALL_EXCHANGES)
+  const unknown = named.filter((exchange) => exchange !== ALL_EXCHANGES && !isExchangeName(exchange))
+  if (unknown.length === 0) return
+  const own = await c.var.catalog.ownExchanges()
+  const errors = named.flatMap((exchange, index): FieldError[] => {
+    const path = topics.length === 1 ? 'topic' : `topic[${index}]`
+    return own.includes(exchange) ? [{ path, message: hasNoLiveData(exchange) }] : []
+  })
+  const [first] = errors
+  if (first !== undefined) throw new AppError('unprocessable', `${first.path}: ${first.message}`, { errors })
+}
 
 /** https://developers.cloudflare.com/workers/runtime-apis/request/#incomingrequestcfproperties */
 function continentOf({ cf }: Request): string | undefined {
@@ -90,7 +112,12 @@ function streamRequest(c: AppContext): Request {
   return new Request(c.req.raw, { headers })
 }
 
-const refusal = z.object({ code: z.string(), detail: z.string(), retryAfterMs: z.number().optional() })
+const refusal = z.object({
+  code: z.string(),
+  detail: z.string(),
+  retryAfterMs: z.number().optional(),
+  errors: z.array(z.object({ path: z.string(), message: z.string() })).optional(),
+})
 const UNAVAILABLE: Refusal = { ok: false, code: 'feed_unavailable', detail: 'the stream cannot be opened' }
 
 /** @throws AppError what the object refuses with: a {@link Refusal} as JSON. Some codes are of the stream alone. */

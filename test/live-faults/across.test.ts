@@ -105,7 +105,14 @@ it('the best across exchanges is true, and a crossed book is left out by stream 
 
 it('clients get their topics across exchanges anew from another instance of the relay', async () => {
   const client = await openRelay()
-  const arg = { channel: 'arbitrage', exchange: '*', symbol: SYMBOL, quotes: 'usd-like', threshold: '0.25' }
+  const arg = {
+    channel: 'arbitrage',
+    exchange: '*',
+    symbol: SYMBOL,
+    quotes: 'usd-like',
+    threshold: '0.25',
+    fees: 'okx:0.0005',
+  }
   expect(await client.subscribe(arg)).toMatchObject([{ type: 'subscribed', ...arg }])
   const subscriptions = () => client.messages.filter(({ type }) => type === 'subscribed')
   // An object with sockets of its own cannot be evicted here: another instance finds what the first has left.

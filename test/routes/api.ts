@@ -99,6 +99,15 @@ export async function insertInstrument(instrument: NewInstrument): Promise<numbe
   return id
 }
 
+/** An exchange of a user's own. */
+export async function registerExchange(name: string): Promise<void> {
+  await env.DB.prepare(
+    'INSERT INTO exchanges (exchange, name, registered_at) VALUES (?1, ?1, 0) ON CONFLICT DO NOTHING',
+  )
+    .bind(name)
+    .run()
+}
+
 const candles = z.looseObject({
   revision: z.int().nullable(),
   nextUrl: z.string().nullable(),

@@ -18,7 +18,7 @@ const BOOKS = {
 async function read(query: string) {
   const { response } = await askWith(`/v1/arbitrage${query}`, feedOf(BOOKS))
   expect(response.status, await response.clone().text()).toBe(200)
-  return response.json<{ data: { symbol: string; netPercent: string }[]; leftOut: object[] }>()
+  return response.json<{ symbols: string[]; data: { symbol: string; netPercent: string }[]; leftOut: object[] }>()
 }
 
 describe('arbitrage of symbols that are asked for', () => {
@@ -73,6 +73,7 @@ describe('arbitrage of symbols that are asked for', () => {
     expect(perpetuals.data).toMatchObject([
       { symbol: 'ETH-USDT-PERP', kind: 'perpetual', sell: { takerFee: '0.0005' } },
     ])
+    expect(perpetuals.symbols).toEqual(['ETH-USDT-PERP'])
     expect((await read('?symbols=BTC-USDT&exchanges=okx,coinbase')).data).toEqual([])
   })
 
@@ -103,7 +104,7 @@ describe('arbitrage of what is recorded', () => {
   it('is of the symbols that two exchanges or more have', async () => {
     expect((await read('')).data.map(({ symbol }) => symbol)).toEqual(['ETH-USDT-PERP', 'BTC-USDT'])
     expect((await read('?kind=spot')).data.map(({ symbol }) => symbol)).toEqual(['BTC-USDT'])
-    expect((await read('?exchanges=okx,coinbase')).data).toEqual([])
+    expect(await read('?exchanges=okx,coinbase')).toEqual({ symbols: [], data: [], leftOut: [] })
     const alike = await read('?exchanges=okx,coinbase&quotes=usd-like&fees=coinbase:0')
     expect(alike.data).toMatchObject([{ buy: { symbol: 'BTC-USDT' }, sell: { symbol: 'BTC-USD' } }])
   })
@@ -125,6 +126,9 @@ it.each([
   ['fees=okx:0.001:1', 400, 'invalid_request', 'fees'],
   ['kind=future', 400, 'invalid_request', 'kind'],
   ['quotes=all', 400, 'invalid_request', 'quotes'],
+  ['symbols=BTC-USDT&kind=perpetual', 400, 'invalid_request', 'symbols'],
+  ['exchanges=okx', 400, 'invalid_request', 'exchanges'],
+  ['exchanges=okx,okx', 400, 'invalid_request', 'exchanges'],
   ['exchanges=acme', 404, 'unknown_exchange', 'exchanges'],
   ['limit=5', 400, 'invalid_request', 'limit'],
 ])('refuses %s with %i %s', async (query, status, code, field) => {

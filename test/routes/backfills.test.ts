@@ -5,7 +5,7 @@ import { slotsIn } from '../../src/domain/interval.ts'
 import { writeChunk } from '../../src/store/chunk.ts'
 import { claimLease } from '../../src/store/leases.ts'
 import { candleAt, chunkOf, MINUTE, T0 } from '../store/seed.ts'
-import { ADMIN, api, insertInstrument, minutes, problem, read, seed, send } from './api.ts'
+import { ADMIN, api, insertInstrument, minutes, problem, read, registerExchange, seed, send } from './api.ts'
 
 /** Names that the simulated exchanges list too: loaders that are woken leave them be. */
 for (const exchange of ['okx', 'bybit', 'coinbase']) await insertInstrument({ symbol: 'SOL-USDT', exchange })
@@ -55,6 +55,13 @@ describe('POST /v1/backfills', () => {
     const { series, skipped } = await create({ exchanges: ['okx', 'bybit'], symbols: ['SOL-USDT', 'PEPE/USDT'] })
     expect(series).toBe(3)
     expect(skipped).toEqual([{ exchange: 'bybit', symbol: 'PEPE/USDT' }])
+  })
+
+  it('refuses exchanges that users have registered: theirs is sent', async () => {
+    await registerExchange('mydesk')
+    const message = 'has nothing that could be loaded: its data is sent to /v1/ingest'
+    const answer = await problem(await send('POST', '/v1/backfills', request({ exchanges: ['okx', 'mydesk'] })))
+    expect(answer).toMatchObject({ status: 422, code: 'unprocessable', errors: [{ path: 'exchanges[1]', message }] })
   })
 
   it('ends with the last slot that has ended', async () => {

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { z } from 'zod'
 import { DAY } from '../../src/domain/interval.ts'
 import { T0 } from '../store/seed.ts'
-import { ADMIN, api, insertInstrument, minutes, problem, read, seed, send } from './api.ts'
+import { ADMIN, api, insertInstrument, minutes, problem, read, registerExchange, seed, send } from './api.ts'
 
 const list = z.looseObject({
   data: z.array(z.looseObject({ symbol: z.string(), interval: z.string(), recordedFrom: z.int().nullable() })),
@@ -154,6 +154,17 @@ describe('PUT /v1/series', () => {
   ])('refuses %j', async (body, path) => {
     const answer = await problem(await send('PUT', '/v1/series', body))
     expect(answer).toMatchObject({ status: 400, code: 'invalid_request', errors: [{ path }] })
+  })
+
+  it('refuses exchanges that users have registered: theirs is sent', async () => {
+    await registerExchange('mydesk')
+    const series = ['okx', 'mydesk'].map((exchange) => ({ exchange, symbol: 'BTC-USDT' }))
+    const message = 'has nothing that could be loaded: its data is sent to /v1/ingest'
+    expect(await problem(await send('PUT', '/v1/series', { series }))).toMatchObject({
+      status: 422,
+      code: 'unprocessable',
+      errors: [{ path: 'series[1].exchange', message }],
+    })
   })
 
   it('refuses everybody else, before looking at the body', async () => {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { regionOfContinent, relayIndex } from '../../src/routes/relays.ts'
-import { problem } from './api.ts'
+import { problem, registerExchange } from './api.ts'
 import { askWith } from './feed-stub.ts'
 
 const UPGRADE = { Upgrade: 'websocket', 'Sec-WebSocket-Key': 'abc' }
@@ -106,6 +106,23 @@ describe('GET /v1/stream', () => {
     expect(response.status).toBe(101)
     expect(names).toEqual(['relay:apac:0'])
     expect((await askWith('/v1/stream', { relay: object }, { headers: UPGRADE })).names).toEqual(['relay:weur:0'])
+  })
+
+  it('says of each topic what is wrong with it', async () => {
+    const errors = [{ path: 'topic[1]', message: 'threshold must be percent' }]
+    const refusal = { ok: false, code: 'invalid_request', detail: 'topic[1]: threshold must be percent', errors }
+    const { object } = objectWith(() => Response.json(refusal, { status: 400 }))
+    const { response } = await askWith('/v1/stream?topic=a&topic=b', { relay: object }, { headers: EVENTS })
+    expect(await problem(response)).toMatchObject({ status: 400, code: 'invalid_request', errors })
+  })
+
+  it('has nothing of exchanges that users have registered', async () => {
+    await registerExchange('mydesk')
+    const path = '/v1/stream?topic=trades:okx:BTC-USDT&topic=trades:mydesk:BTC-USDT'
+    const { response, names } = await askWith(path, {}, { headers: EVENTS })
+    const errors = [{ path: 'topic[1]', message: expect.stringMatching(/^mydesk has no live data here/) }]
+    expect(await problem(response)).toMatchObject({ status: 422, code: 'unprocessable', errors })
+    expect(names).toEqual([])
   })
 
   it('spreads the clients over the relays, each always to the same', async () => {

@@ -1,6 +1,6 @@
 import { createRoute, z } from '@hono/zod-openapi'
 import { compareDecimals } from '../../domain/decimal.ts'
-import { AppError } from '../../domain/errors.ts'
+import { AppError, invalidField } from '../../domain/errors.ts'
 import { type InstrumentKind, instrumentKinds, kindOfSymbol, parseSymbol } from '../../domain/instrument.ts'
 import { INVERSE_SIZES, isInverseSymbol, type QuoteGroup, symbolsAlike } from '../../domain/quote-group.ts'
 import { parseThreshold } from '../../domain/topic.ts'
@@ -20,6 +20,11 @@ const MAX_SYMBOLS = 50
 
 const arbitrageSchema = z
   .object({
+    symbols: z.array(z.string()).openapi({
+      description:
+        'What was looked at; with `quotes` each stands for those that count as one with it. Empty where none were asked for: ' +
+        'nothing is recorded on two of the exchanges',
+    }),
     data: z
       .array(z.object({ symbol: z.string(), kind: z.enum(instrumentKinds), ...arbitrageShape }))
       .openapi({ description: 'What pays best of each symbol, the best first' }),
@@ -71,7 +76,7 @@ const get = createRoute({
   request: {
     query: z.strictObject({
       symbols: symbolsParam,
-      kind: kindParam.optional(),
+      kind: kindParam.optional().openapi({ description: 'Only symbols of this kind' }),
       quotes: quotesParam,
       exchanges: exchangesParam,
       threshold: thresholdParam,
@@ -95,6 +100,7 @@ arbitrageRouter.openapi(get, async (c) => {
     ...query
   } = c.req.valid('query')
   const exchanges = await exchangesOf(c, query.exchanges)
+  if (exchanges.length < 2) throw invalidField('exchanges', 'must be two or more: one buys on one and sells on another')
   const markets =
     asked === undefined ? await recordedMarkets(c, exchanges, kind, quotes) : askedMarkets(asked, kind, quotes)
   const symbols = [...new Set([...markets.values()].flat())]
@@ -112,18 +118,18 @@ arbitrageRouter.openapi(get, async (c) => {
   const isWorth =
     threshold === null ? data : data.filter(({ netPercent }) => compareDecimals(netPercent, threshold) >= 0)
   c.header('Cache-Control', NO_STORE)
-  return c.json({ data: isWorth, leftOut: judged.flatMap(({ leftOut }) => leftOut) }, 200)
+  return c.json({ symbols: [...markets.keys()], data: isWorth, leftOut: judged.flatMap(({ leftOut }) => leftOut) }, 200)
 })
 
-/** @throws AppError `unprocessable` */
+/** @throws AppError `unprocessable`; `invalid_request` where none is of the kind */
 function askedMarkets(asked: readonly string[], kind: InstrumentKind | null, quotes: QuoteGroup | null) {
   const inverse = asked.filter(isInverseSymbol)
   const errors = inverse.map((symbol) => ({ path: 'symbols', message: `${symbol}: ${INVERSE_SIZES}` }))
   if (errors.length > 0) throw new AppError('unprocessable', `symbols: ${INVERSE_SIZES}`, { errors })
-  return marketsOf(
-    asked.filter((symbol) => kind === null || kindOfSymbol(symbol) === kind),
-    quotes,
-  )
+  const symbols = asked.filter((symbol) => kind === null || kindOfSymbol(symbol) === kind)
+  if (symbols.length === 0)
+    throw invalidField('symbols', `none is of the kind ${kind}; perpetuals are like BTC-USDT-PERP`)
+  return marketsOf(symbols, quotes)
 }
 
 /** What is recorded on two exchanges or more: those on most of them first. */

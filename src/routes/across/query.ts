@@ -1,6 +1,6 @@
 import { z } from '@hono/zod-openapi'
-import { type Decimal, parseDecimal } from '../../domain/decimal.ts'
 import { AppError } from '../../domain/errors.ts'
+import { type OwnFees, parseFees } from '../../domain/own-fees.ts'
 import { quoteGroups } from '../../domain/quote-group.ts'
 import { exchangeNames, isExchangeName } from '../../exchanges/registry.ts'
 import { DEFAULT_MAX_AGE_MS } from '../../live/consolidated.ts'
@@ -8,8 +8,6 @@ import type { AppContext } from '../context.ts'
 import { EXCHANGE } from '../params.ts'
 
 const MAX_AGE_MS = 3_600_000
-/** Ten percent: whoever writes more has written percent for a fraction. */
-const MAX_FEE = 0.1
 /** More than there are exchanges. */
 const MAX_LIST = 50
 
@@ -48,20 +46,11 @@ export const exchangesParam = listParam(MAX_LIST)
 
 /** `okx:0.0005,binance:0.00075` */
 export const feesParam = listParam(MAX_LIST)
-  .transform((entries, context): ReadonlyMap<string, Decimal> => {
-    const fees = new Map<string, Decimal>()
-    for (const entry of entries) {
-      const [exchange = '', text = '', ...more] = entry.split(':')
-      const fee = more.length === 0 ? parseDecimal(text) : undefined
-      if (!isExchangeName(exchange)) {
-        context.addIssue({ code: 'custom', message: `${exchange} is none of ${exchangeNames.join(', ')}` })
-      } else if (fee === undefined || Number(fee) < 0 || Number(fee) > MAX_FEE) {
-        context.addIssue({ code: 'custom', message: `the fee of ${exchange} must be a fraction from 0 to ${MAX_FEE}` })
-      } else if (fees.has(exchange)) {
-        context.addIssue({ code: 'custom', message: `${exchange} has two fees` })
-      } else fees.set(exchange, fee)
-    }
-    return fees
+  .transform((entries, context): OwnFees => {
+    const reading = parseFees(entries.join(), exchangeNames)
+    if (reading.ok) return reading.fees
+    for (const message of reading.faults) context.addIssue({ code: 'custom', message })
+    return z.NEVER
   })
   .optional()
   .openapi({

@@ -1,10 +1,10 @@
 import { z } from '@hono/zod-openapi'
 import { AppError, type FieldError } from '../../domain/errors.ts'
 import { ceilToInterval, floorToInterval, type Interval, type Window } from '../../domain/interval.ts'
-import { connectors } from '../../exchanges/registry.ts'
+import { connectors, type ExchangeName } from '../../exchanges/registry.ts'
 import type { NewWindow } from '../../store/backfills.ts'
 import { readInstruments } from '../../store/catalog.ts'
-import { exchangeSchema, intervalsSchema, symbolSchema, timeSchema } from '../bodies.ts'
+import { exchangeSchema, intervalsSchema, loadableExchanges, symbolSchema, timeSchema } from '../bodies.ts'
 import type { AppContext } from '../context.ts'
 import { notNative } from '../series.ts'
 
@@ -52,10 +52,10 @@ export interface ResolvedBackfill {
  * Finds the series that a backfill is about. A symbol may be missing on some of the exchanges, for not all list the
  * same; one that none of them has is an error.
  *
- * @throws AppError `unprocessable`, naming every field that is wrong
+ * @throws AppError `invalid_request`, `unprocessable`, naming every field that is wrong
  */
 export async function resolveBackfill(c: AppContext, request: BackfillRequest): Promise<ResolvedBackfill> {
-  const exchanges = [...new Set(request.exchanges)]
+  const exchanges = new Set(await loadableExchanges(c, request.exchanges, (index) => `exchanges[${index}]`))
   const queries = request.symbols.map(({ query }) => query)
   const now = c.var.deps.clock.now()
   const windows = new Map<string, ExchangeWindow>()
@@ -76,7 +76,7 @@ export async function resolveBackfill(c: AppContext, request: BackfillRequest): 
       }
     }
   }
-  const errors = [...intervalErrors(request), ...symbolErrors(request, known)]
+  const errors = [...intervalErrors(request, [...exchanges]), ...symbolErrors(request, known)]
   if (errors.length === 0 && windows.size === 0) {
     errors.push({ path: 'start', message: 'no slot of these intervals opens in the window and has ended' })
   }
@@ -84,7 +84,7 @@ export async function resolveBackfill(c: AppContext, request: BackfillRequest): 
   return { windows: [...windows.values()], skipped }
 }
 
-function intervalErrors({ exchanges, intervals }: BackfillRequest): FieldError[] {
+function intervalErrors({ intervals }: BackfillRequest, exchanges: readonly ExchangeName[]): FieldError[] {
   return [...intervals.entries()].flatMap(([index, interval]) => {
     const exchange = exchanges.find((name) => !(interval in connectors[name].rest.intervals))
     if (exchange === undefined) return []

@@ -10,7 +10,8 @@ export const errorMeanings = {
   unprocessable: 'Well formed, but it cannot be carried out: `errors`, or the message, say why.',
   unauthorized: 'Writing calls need the admin token.',
   payload_too_large: 'The body, or the command on a stream, is too long.',
-  unsupported_media_type: 'The body must be `application/json`.',
+  unsupported_media_type:
+    'The body must be `application/json`, or, where records are sent to `/v1/ingest`, also `application/x-ndjson`.',
   method_not_allowed: 'The path exists, with other methods: `Allow` lists them.',
   incomplete_window: 'With `strict=true`: candles are missing from the window; `errors` says which, and why.',
   stale_revision: 'The series has changed since this URL was given: ask again without `revision`.',
@@ -26,7 +27,8 @@ export const errorMeanings = {
   feed_unavailable: 'The live feed is not running, or does not answer, for example because it restarts.',
   feed_full: 'The feed serves no more clients itself: connect to `/v1/stream`, as `Link` says.',
   too_many_topics:
-    'The feed follows as many topics, or books, as it may (`FEED_TOPICS`, `FEED_BOOKS`): ask again later.',
+    'The feed follows as many topics, or books, as it may (`FEED_TOPICS`, `FEED_BOOKS`), or a relay counts with as many fees ' +
+    'of clients: ask again later.',
   upgrade_required: 'A stream: open it as a WebSocket, or with `Accept: text/event-stream`.',
   stale_lease: 'The object that answered has just been replaced: ask again.',
   storage_unavailable: 'The database does not answer: ask again.',

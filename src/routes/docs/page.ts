@@ -1,6 +1,7 @@
 import { errorCodes } from '../../domain/errors.ts'
+import { quoteGroups } from '../../domain/quote-group.ts'
 import { MAX_SUBSCRIPTIONS } from '../../domain/stream-command.ts'
-import { bookDepths, channels } from '../../domain/topic.ts'
+import { bookDepths, channels, channelsAcross } from '../../domain/topic.ts'
 import { errorMeanings } from './error-meanings.ts'
 
 /** Our own plain text, in which backticks stand around code. */
@@ -11,25 +12,37 @@ const list = (names: readonly (string | number)[]) => names.map((name) => `<code
 const subscribe =
   '{"op":"subscribe","id":1,"args":[{"channel":"book","exchange":"okx","symbol":"BTC-USDT","depth":20}]}'
 
+const arbitrage =
+  '{"op":"subscribe","id":2,"args":[{"channel":"arbitrage","exchange":"*","symbol":"BTC-USDT","threshold":"0.1","fees":"okx:0.0005"}]}'
+
 const stream = `
 <p><code>/v1/stream/{exchange}</code> and <code>/v1/stream</code> are WebSockets. Every message of both sides is described by
 <a href="/asyncapi.json">/asyncapi.json</a> (AsyncAPI 3.0). A client sends one command a message:</p>
 <pre>${subscribe}</pre>
 <p>Commands: <code>subscribe</code>, <code>unsubscribe</code>, <code>list</code>, <code>configure</code>, <code>ping</code>,
-<code>pong</code>. Channels: ${list(channels)}. Depths: ${list(bookDepths)}. At most ${MAX_SUBSCRIPTIONS} subscriptions a connection.
-Each frame of the server is a JSON array of messages:</p>
+<code>pong</code>. Channels: ${list(channels)}. Depths: ${list(bookDepths)}. At most ${MAX_SUBSCRIPTIONS} subscriptions a connection.</p>
+<p>On <code>/v1/stream</code> the exchange <code>*</code> looks across all: ${list(channelsAcross)}, with <code>quotes</code>
+(${list(quoteGroups)}) where several count as one. <code>bbo</code> is the best bid and offer of each exchange and across them.
+<code>arbitrage</code> is what is left of buying on one and selling on another after taker fees, from <code>threshold</code> percent
+on; the fees are the published ones, or your own.</p>
+<pre>${arbitrage}</pre>
+<p>Each frame of the server is a JSON array of messages:</p>
 <ul>
 <li><code>subscribed</code>: the topic follows from <code>seq</code> on. <code>epoch</code> changes when the feed restarts, and all
 <code>seq</code> with it.</li>
 <li><code>trade</code>, <code>candle</code>, <code>ticker</code>, <code>bbo</code>, <code>book</code>, <code>funding</code>, <code>open-interest</code>,
-<code>liquidation</code>, <code>status</code>: data. <code>prevSeq</code> is the <code>seq</code> of the message of this topic before it: where they
+<code>liquidation</code>, <code>status</code>, <code>arbitrage</code>: data. <code>prevSeq</code> is the <code>seq</code> of the message of this topic before it: where they
 do not join, something was lost on the way.</li>
 <li><code>gap</code>: something is missing here. <code>resync</code>: the book is not known to be right until the next snapshot.
 <code>stale</code>: the exchange has newer data than it streamed, or cannot be reached.</li>
 <li><code>ping</code>: answer <code>{"op":"pong","id":…}</code> with its id. <code>slow</code>: the client does not follow, so that messages
 are merged.</li>
+<li><code>error</code>: what was refused, with its <code>arg</code>. The others of the same command are not touched by it.</li>
+<li><code>end</code>: the last message of a replay.</li>
 </ul>
-<p>Close codes: 1008 slow or abuse, 1012 restart: connect again. The same frames come as server-sent events with
+<p><code>/v1/replay/{exchange}/{symbol}</code> sends what is stored of a window as these messages, over a WebSocket or a message a line,
+with an <code>epoch</code> that begins with <code>replay-</code>. Where <code>end</code> does not come, it broke off.</p>
+<p>Close codes: 1000 the end of a replay, 1008 slow or abuse, 1011 a replay that broke off, 1012 restart: connect again. The same frames come as server-sent events with
 <code>Accept: text/event-stream</code> and the topics in the URL: <code>/v1/stream?topic=trades:okx:BTC-USDT</code>.</p>`
 
 /** The reference page: draws itself from `/openapi.json`, with nothing from anywhere else. */
@@ -77,11 +90,26 @@ const shape = (api, schema, depth = 0) => {
   if (s.properties) {
     return Object.fromEntries(Object.entries(s.properties).map(([key, value]) => [key, shape(api, value, depth + 1)]))
   }
-  if (s.oneOf) return shape(api, s.oneOf[0], depth)
+  const forms = s.oneOf || s.anyOf
+  if (forms) return oneOf(forms.map((form) => shape(api, form, depth + 1)))
+  if (s.allOf) return Object.assign({}, ...s.allOf.map((part) => shape(api, part, depth)))
+  if (s.prefixItems) return s.prefixItems.map((item) => shape(api, item, depth + 1))
   if (s.items) return [shape(api, s.items, depth + 1)]
   if (s.enum) return s.enum.join(' | ')
+  if (s.const !== undefined) return String(s.const)
+  if (s.additionalProperties) return { '…': shape(api, s.additionalProperties, depth + 1) }
   return [].concat(s.type || 'any').join(' | ')
 }
+const oneOf = (shapes) => {
+  const distinct = [...new Map(shapes.map((each) => [JSON.stringify(each), each])).values()]
+  if (distinct.every((each) => typeof each === 'string')) return distinct.join(' | ')
+  return distinct.length === 1 ? distinct[0] : { 'one of': distinct }
+}
+const contents = (api, content, title) =>
+  Object.entries(content || {}).flatMap(([type, { schema }]) => [
+    make('p', [title, type, resolve(api, schema).description].filter(Boolean).join(' · ')),
+    make('pre', JSON.stringify(shape(api, schema), null, 2)),
+  ])
 const parameters = (list) => {
   const table = make('table')
   for (const p of list) {
@@ -99,12 +127,10 @@ const call = (api, path, method, op) => {
   if (op.description) body.append(make('p', op.description))
   if (op.security) body.append(make('p', 'Needs the admin token: Authorization: Bearer TOKEN or X-API-Key: TOKEN'))
   if (op.parameters) body.append(parameters(op.parameters))
-  const request = op.requestBody && op.requestBody.content['application/json']
-  if (request) body.append(make('p', 'Body'), make('pre', JSON.stringify(shape(api, request.schema), null, 2)))
+  if (op.requestBody) body.append(...contents(api, op.requestBody.content, 'Body'))
   for (const [status, response] of Object.entries(op.responses)) {
     body.append(make('p', status + ' ' + response.description))
-    const json = response.content && response.content['application/json']
-    if (json) body.append(make('pre', JSON.stringify(shape(api, json.schema), null, 2)))
+    if (!(status >= 400)) body.append(...contents(api, response.content, ''))
   }
   return body
 }
