@@ -1,12 +1,41 @@
 import { cloudflareTest, readD1Migrations } from '@cloudflare/vitest-plugin'
 import { defineConfig } from 'vitest/config'
 
-const WORKER_TESTS = ['test/{store,routes,durable-objects,faults}/**/*.test.ts']
+const WORKER_TESTS = ['test/{store,routes,durable-objects}/**/*.test.ts']
+const SIMULATED_TESTS = [
+  'test/faults/**/*.test.ts',
+  'test/durable-objects/{exchange-loader,feed-orders,loader-answers,quality-checks}.test.ts',
+  'test/routes/open-candle.test.ts',
+]
 const LIVE_TESTS = ['test/live-faults/**/*.test.ts', 'test/durable-objects/exchange-feed.test.ts']
 
+const TIMEOUTS = { testTimeout: 60_000, hookTimeout: 60_000 }
+/** Vitest alone would leave a core free: half of what a machine of two has. */
+const PARALLEL = { ...TIMEOUTS, maxWorkers: '100%' }
+
+/** The settings of a worker under test, with simulated exchanges for the real ones. */
+async function workerSettings(exchangeHosts: Record<string, Record<string, string>>, timeScale: string) {
+  return {
+    ENVIRONMENT: 'test',
+    ADMIN_TOKEN: 'test-token',
+    EXCHANGE_HOSTS: JSON.stringify(exchangeHosts),
+    TIME_SCALE: timeScale,
+    RATE_BUDGET_SHARE: '1',
+    MIGRATIONS: await readD1Migrations('migrations'),
+  }
+}
+
+/** Nothing listens there: what needs an exchange belongs to `simulated`. */
+const NOWHERE = { spot: 'http://127.0.0.1:9', perpetual: 'http://127.0.0.1:9' }
+const NO_EXCHANGES = { binance: NOWHERE, okx: NOWHERE, bybit: NOWHERE, coinbase: NOWHERE }
+
+const wrangler = { configPath: 'wrangler.toml' }
+let simulatedFiles = 0
+
 /**
- * `node`: pure modules, the simulated exchanges and ccxt. `workers`: inside workerd, on real D1 and Durable Objects.
- * `live`: the same with streams that run, on a clock that is slower.
+ * `node`: pure modules, the simulated exchanges and ccxt. The others run inside workerd, on real D1 and Durable Objects.
+ * `workers`: what needs no exchange. `simulated`: what loads from the simulated exchanges, and injects faults into them.
+ * `live`: with streams that run, on a clock that is slower.
  */
 export default defineConfig({
   root: new URL('..', import.meta.url).pathname,
@@ -24,55 +53,59 @@ export default defineConfig({
         test: {
           name: 'node',
           include: ['test/**/*.test.ts'],
-          exclude: [...WORKER_TESTS, ...LIVE_TESTS],
-          testTimeout: 60_000,
-          hookTimeout: 60_000,
+          exclude: [...WORKER_TESTS, ...SIMULATED_TESTS, ...LIVE_TESTS],
+          ...PARALLEL,
         },
       },
       {
         plugins: [
-          cloudflareTest(async ({ inject }) => ({
-            wrangler: { configPath: 'wrangler.toml' },
+          cloudflareTest(async () => ({
+            wrangler,
             miniflare: {
               // An exchange's own database, where a test gives it one.
               d1Databases: { SECOND_DB: 'second' },
-              bindings: {
-                ENVIRONMENT: 'test',
-                ADMIN_TOKEN: 'test-token',
-                EXCHANGE_HOSTS: JSON.stringify(inject('exchangeHosts')),
-                TIME_SCALE: inject('timeScale'),
-                RATE_BUDGET_SHARE: '1',
-                MIGRATIONS: await readD1Migrations('migrations'),
-              },
+              bindings: await workerSettings(NO_EXCHANGES, `600@${Date.now()}`),
             },
           })),
         ],
         test: {
           name: 'workers',
           include: WORKER_TESTS,
-          exclude: LIVE_TESTS,
+          exclude: [...SIMULATED_TESTS, ...LIVE_TESTS],
+          setupFiles: ['test/setup/migrations.ts'],
+          ...PARALLEL,
+        },
+      },
+      {
+        plugins: [
+          // Called for each file: none meets the faults of another.
+          cloudflareTest(async ({ inject }) => {
+            const simulations = inject('simulations')
+            const simulation = simulations[simulatedFiles++ % simulations.length]
+            if (simulation === undefined) throw new Error('no simulated exchanges')
+            return {
+              wrangler,
+              miniflare: { bindings: await workerSettings(simulation.exchangeHosts, simulation.timeScale) },
+            }
+          }),
+        ],
+        test: {
+          name: 'simulated',
+          include: SIMULATED_TESTS,
           globalSetup: ['test/setup/simulators.ts'],
           setupFiles: ['test/setup/migrations.ts'],
-          testTimeout: 60_000,
-          hookTimeout: 60_000,
-          // The files share the simulated exchanges and inject faults into them: one after another.
-          fileParallelism: false,
+          ...PARALLEL,
         },
       },
       {
         plugins: [
           cloudflareTest(async ({ inject }) => ({
-            wrangler: { configPath: 'wrangler.toml' },
+            wrangler,
             miniflare: {
               bindings: {
-                ENVIRONMENT: 'test',
-                ADMIN_TOKEN: 'test-token',
-                EXCHANGE_HOSTS: JSON.stringify(inject('exchangeHosts')),
+                ...(await workerSettings(inject('exchangeHosts'), inject('timeScale'))),
                 STREAM_HOSTS: JSON.stringify(inject('streamHosts')),
-                TIME_SCALE: inject('timeScale'),
-                RATE_BUDGET_SHARE: '1',
                 FEED_CLIENTS: '1000',
-                MIGRATIONS: await readD1Migrations('migrations'),
               },
             },
           })),
@@ -82,8 +115,8 @@ export default defineConfig({
           include: LIVE_TESTS,
           globalSetup: ['test/setup/live-simulators.ts'],
           setupFiles: ['test/setup/migrations.ts'],
-          testTimeout: 60_000,
-          hookTimeout: 60_000,
+          ...TIMEOUTS,
+          // They share the simulated exchanges and inject faults into them: one after another.
           fileParallelism: false,
           // By themselves: their clock does not wait for a machine that other tests keep busy.
           sequence: { groupOrder: 1 },

@@ -1,8 +1,8 @@
-import { afterEach, beforeAll, describe, expect, inject, it } from 'vitest'
+import { afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { z } from 'zod'
 import type { Window } from '../../src/domain/interval.ts'
 import { settledTo } from '../../src/history/funding.ts'
-import { control, counters, deps, HOUR, type Loading, load, MINUTE, past, prepare, until } from './scenario.ts'
+import { control, counters, deps, HOUR, hostOf, type Loading, load, MINUTE, past, prepare, until } from './scenario.ts'
 
 const EXCHANGES = ['binance', 'okx', 'bybit'] as const
 const DAY = 24 * HOUR
@@ -55,9 +55,8 @@ const isCovered = async (loading: Loading, { start, end }: Window): Promise<bool
 const truthSchema = z.object({ rates: z.array(z.tuple([z.int(), z.string(), z.string().nullable()])) })
 
 async function truth({ exchange, exchangeSymbol }: Loading, { start, end }: Window): Promise<Rate[]> {
-  const host = inject('exchangeHosts')[exchange]?.['perpetual']
   const query = `symbol=${exchangeSymbol}&kind=perpetual&start=${start}&end=${end}`
-  return truthSchema.parse(await (await fetch(`${host}/_truth/funding?${query}`)).json()).rates
+  return truthSchema.parse(await (await fetch(`${hostOf(exchange, 'perpetual')}/_truth/funding?${query}`)).json()).rates
 }
 
 /** Whatever is covered is stored as it was, and nothing else is in it. */

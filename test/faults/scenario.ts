@@ -1,5 +1,5 @@
 import { env } from 'cloudflare:workers'
-import { inject } from 'vitest'
+import { z } from 'zod'
 import { createDeps } from '../../src/deps.ts'
 import { floorToInterval, type Interval, type Window } from '../../src/domain/interval.ts'
 import { recountCoverage } from '../../src/store/chunk.ts'
@@ -12,8 +12,11 @@ export const HOUR = 60 * MINUTE
 type Kind = 'spot' | 'perpetual'
 export type Candle = (string | number | null)[]
 
-function hostOf(exchange: string, kind: Kind = 'spot'): string {
-  const host = inject('exchangeHosts')[exchange]?.[kind]
+const hosts = z.record(z.string(), z.record(z.string(), z.string())).parse(JSON.parse(env.EXCHANGE_HOSTS))
+
+/** The base URL of the simulated exchange that the worker under test talks to. */
+export function hostOf(exchange: string, kind: Kind = 'spot'): string {
+  const host = hosts[exchange]?.[kind]
   if (host === undefined) throw new Error(`no simulated ${exchange} ${kind}`)
   return host
 }

@@ -8,6 +8,8 @@ declare module 'vitest' {
     streamHosts: Record<string, Record<string, string>>
     /** As the setting `TIME_SCALE`. */
     timeScale: string
+    /** Only for the project `simulated`: simulated exchanges for each file, and their clock. */
+    simulations: { exchangeHosts: Record<string, Record<string, string>>; timeScale: string }[]
   }
 }
 
