@@ -102,6 +102,8 @@ export class TopicLog {
   epochs: string[] = []
   #seq: number | null = null
   #expectsState = false
+  /** Nothing new has come since it was subscribed: an outage that lasts is told without a number. */
+  #isFresh = false
 
   constructor(key: string) {
     this.key = key
@@ -111,6 +113,7 @@ export class TopicLog {
   subscribed({ seq, epoch = '', state = false }: StreamMessage): string | undefined {
     this.#seq = seq ?? null
     this.#expectsState = state
+    this.#isFresh = true
     this.epochs.push(epoch)
     return epoch === '' || this.#seq === null ? 'subscribed without epoch or seq' : undefined
   }
@@ -125,7 +128,9 @@ export class TopicLog {
     // Told by a relay, which numbers nothing.
     if (type === 'gap' && seq === null) return undefined
     const [expected, isState] = [this.#seq, this.#expectsState]
+    if (this.#isFresh && !isState && NOTICES.has(type) && seq === prevSeq && seq === expected) return undefined
     this.#expectsState = false
+    this.#isFresh = isState
     this.#seq = seq ?? null
     if (isState && (seq !== prevSeq || seq !== expected)) return `the state is ${prevSeq} to ${seq} at ${expected}`
     if (!isState && seq === prevSeq) return `a state that nobody expected at ${seq}`
