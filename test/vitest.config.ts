@@ -25,7 +25,7 @@ async function workerSettings(exchangeHosts: Record<string, Record<string, strin
   }
 }
 
-/** Nothing listens there: a loader that a test wakes by the way loads nothing into the database of the next file. */
+/** Nothing listens there: what needs an exchange belongs to `simulated`. */
 const NOWHERE = { spot: 'http://127.0.0.1:9', perpetual: 'http://127.0.0.1:9' }
 const NO_EXCHANGES = { binance: NOWHERE, okx: NOWHERE, bybit: NOWHERE, coinbase: NOWHERE }
 
@@ -72,9 +72,7 @@ export default defineConfig({
           name: 'workers',
           include: WORKER_TESTS,
           exclude: [...SIMULATED_TESTS, ...LIVE_TESTS],
-          // A workerd takes two seconds to start and to load this. It takes file after file; the setup makes all else new.
-          isolate: false,
-          setupFiles: ['test/setup/fresh.ts'],
+          setupFiles: ['test/setup/migrations.ts'],
           ...PARALLEL,
         },
       },
