@@ -1,6 +1,15 @@
 import { z } from 'zod'
-import { deflateJson, differences, inflateJson, MAX_CHUNK_BYTES, sliceBySize, sums, wholeNumber } from './columns.ts'
-import { type Decimal, decimal, shiftDecimal } from './decimal.ts'
+import {
+  deflateJson,
+  differences,
+  inflateJson,
+  isComplete,
+  MAX_CHUNK_BYTES,
+  sliceBySize,
+  sums,
+  wholeNumber,
+} from './columns.ts'
+import { type Decimal, decimal, scaleOf, shiftDecimal } from './decimal.ts'
 import type { BookLevel, BookSnapshot } from './order-book.ts'
 
 /** A whole book at one time. Times are ms UTC, sizes in base units; bids descend, asks ascend. */
@@ -92,7 +101,7 @@ export async function decodeBooks(bytes: Uint8Array): Promise<StoredBook[]> {
 }
 
 function encodePrices(prices: readonly Decimal[]): z.input<typeof columns>['prices'] {
-  const places = prices.reduce((most, price) => Math.max(most, placesOf(price)), 0)
+  const places = prices.reduce((most, price) => Math.max(most, scaleOf(price)), 0)
   const counts = places > MAX_PLACES ? [undefined] : prices.map((price) => wholeNumber(shiftDecimal(price, places)))
   return isComplete(counts) ? { places, differences: differences(counts) } : prices.join()
 }
@@ -100,13 +109,4 @@ function encodePrices(prices: readonly Decimal[]): z.input<typeof columns>['pric
 function decodePrices(prices: z.output<typeof columns>['prices']): Decimal[] {
   if (typeof prices === 'string') return prices.split(',').map(decimal)
   return sums(prices.differences).map((count) => shiftDecimal(decimal(String(count)), -prices.places))
-}
-
-function placesOf(price: Decimal): number {
-  const point = price.indexOf('.')
-  return point < 0 ? 0 : price.length - point - 1
-}
-
-function isComplete(numbers: readonly (number | undefined)[]): numbers is readonly number[] {
-  return !numbers.includes(undefined)
 }

@@ -55,3 +55,8 @@ export function wholeNumber(text: string): number | undefined {
   const number = Number(text)
   return Number.isSafeInteger(number) && number >= 0 && String(number) === text ? number : undefined
 }
+
+/** Whether each text was a {@link wholeNumber}. */
+export function isComplete(numbers: readonly (number | undefined)[]): numbers is readonly number[] {
+  return !numbers.includes(undefined)
+}

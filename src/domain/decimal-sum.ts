@@ -1,4 +1,4 @@
-import { type Decimal, multiplyDecimals, ZERO } from './decimal.ts'
+import { type Decimal, multiplyDecimals, scaleOf, unscaled, ZERO } from './decimal.ts'
 
 /** A running sum of decimals, exact: one scaled integer, which becomes text only when it is asked for. */
 export class DecimalSum {
@@ -7,11 +7,11 @@ export class DecimalSum {
 
   /** Adds `a * b`. */
   addProduct(a: Decimal, b: Decimal): void {
-    this.#add(unitsOf(a) * unitsOf(b), scaleOf(a) + scaleOf(b))
+    this.#add(unscaled(a) * unscaled(b), scaleOf(a) + scaleOf(b))
   }
 
   add(value: Decimal): void {
-    this.#add(unitsOf(value), scaleOf(value))
+    this.#add(unscaled(value), scaleOf(value))
   }
 
   /** The exact sum in canonical form; `0` for none. */
@@ -30,13 +30,4 @@ export class DecimalSum {
       this.#scale = scale
     }
   }
-}
-
-function scaleOf(value: Decimal): number {
-  const point = value.indexOf('.')
-  return point < 0 ? 0 : value.length - point - 1
-}
-
-function unitsOf(value: Decimal): bigint {
-  return BigInt(value.replace('.', ''))
 }

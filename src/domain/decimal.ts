@@ -188,12 +188,14 @@ export function sumDecimals(values: Iterable<Decimal>): Decimal {
   return render(total, scale)
 }
 
-function scaleOf(value: Decimal): number {
+/** How many digits stand after the point. */
+export function scaleOf(value: Decimal): number {
   const point = value.indexOf('.')
   return point < 0 ? 0 : value.length - point - 1
 }
 
-function unscaled(value: Decimal): bigint {
+/** All digits as one integer: the value times ten to the power of {@link scaleOf}. */
+export function unscaled(value: Decimal): bigint {
   return BigInt(value.replace('.', ''))
 }
 

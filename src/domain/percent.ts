@@ -1,4 +1,4 @@
-import { type Decimal, decimal, shiftDecimal } from './decimal.ts'
+import { type Decimal, decimal, scaleOf, shiftDecimal } from './decimal.ts'
 
 /** Digits after the point that percentages are told with. */
 const PERCENT_PLACES = 6
@@ -10,17 +10,12 @@ const PERCENT_PLACES = 6
  * @param whole positive
  */
 export function percentOf(part: Decimal, whole: Decimal): Decimal {
-  const places = Math.max(placesOf(part), placesOf(whole))
+  const places = Math.max(scaleOf(part), scaleOf(whole))
   const [dividend, divisor] = [integerOf(part, places), integerOf(whole, places)]
   const scaled = dividend * 10n ** BigInt(PERCENT_PLACES + 2)
   const truncated = scaled / divisor
   const isBelow = scaled < 0n && truncated * divisor !== scaled
   return shiftDecimal(decimal(String(isBelow ? truncated - 1n : truncated)), -PERCENT_PLACES)
-}
-
-function placesOf(value: Decimal): number {
-  const point = value.indexOf('.')
-  return point < 0 ? 0 : value.length - point - 1
 }
 
 function integerOf(value: Decimal, places: number): bigint {

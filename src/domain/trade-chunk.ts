@@ -1,5 +1,14 @@
 import { z } from 'zod'
-import { deflateJson, differences, inflateJson, MAX_CHUNK_BYTES, sliceBySize, sums, wholeNumber } from './columns.ts'
+import {
+  deflateJson,
+  differences,
+  inflateJson,
+  isComplete,
+  MAX_CHUNK_BYTES,
+  sliceBySize,
+  sums,
+  wholeNumber,
+} from './columns.ts'
 import { type Decimal, decimal } from './decimal.ts'
 import type { Side } from './trade.ts'
 
@@ -111,10 +120,6 @@ export async function decodeTrades(bytes: Uint8Array): Promise<StoredTrade[]> {
       seq: seqs[index] ?? Number.NaN,
     }
   })
-}
-
-function isComplete(numbers: readonly (number | undefined)[]): numbers is readonly number[] {
-  return !numbers.includes(undefined)
 }
 
 function sideOf(mark: string): Side | null {

@@ -31,8 +31,8 @@ import {
   optionalDecimal,
   optionalTime,
 } from './decode-frame.ts'
-import { FrameScanner } from './frame-scanner.ts'
 import { readOkxEvent, streamName } from './okx-events.ts'
+import { scanUpdate } from './okx-updates.ts'
 import { shorten } from './outcome.ts'
 import type { StreamFrame } from './stream.ts'
 
@@ -125,29 +125,6 @@ function readBook(record: Cells, arg: Cells, action: unknown): BookEvent {
     bids: isSnapshot ? bestFirst(bids, 'bids') : bids,
     asks: isSnapshot ? bestFirst(asks, 'asks') : asks,
   }
-}
-
-/** An update of `books` as OKX writes it, read by {@link FrameScanner}; `undefined` for any other frame. */
-function scanUpdate(frame: string): StreamFrame | undefined {
-  const scanner = new FrameScanner(frame)
-  if (!scanner.has('{"arg":{"channel":"books","instId":"')) return undefined
-  const exchangeSymbol = scanner.text()
-  if (!scanner.has('},"action":"update","data":[{"asks":')) return undefined
-  const asks = scanner.levels()
-  scanner.skip(',"bids":')
-  const bids = scanner.levels()
-  scanner.skip(',"ts":"')
-  const exchangeTime = scanner.counter()
-  scanner.skip('","checksum":')
-  scanner.skipInteger()
-  scanner.skip(',"seqId":')
-  const sequence = scanner.counter()
-  scanner.skip(',"prevSeqId":')
-  const prevSequence = scanner.counter()
-  scanner.skip('}]}')
-  if (!scanner.isDone) return undefined
-  const rest = { kind: 'update', firstSequence: null, prevSequence, sequence, bids, asks } as const
-  return data(`books:${exchangeSymbol}`, [{ channel: 'book', exchangeSymbol, exchangeTime, ...rest }])
 }
 
 function readAction(record: Cells, arg: Cells, action: unknown): 'snapshot' | 'update' {

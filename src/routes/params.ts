@@ -10,16 +10,6 @@ import type { AppContext } from './context.ts'
 /** What an exchange may be called, in URLs and bindings. */
 export const EXCHANGE = /^[a-z][a-z0-9_]{0,31}$/
 
-export const exchangeParam = z
-  .string()
-  .transform((text, context): ExchangeName => {
-    if (isExchangeName(text)) return text
-    const message = `there is no such exchange; there are ${exchangeNames.join(', ')}`
-    context.addIssue({ code: 'custom', message, params: { code: 'unknown_exchange' } })
-    return z.NEVER
-  })
-  .openapi({ type: 'string', enum: [...exchangeNames], example: 'binance' })
-
 /** An exchange of ours or one that a user has registered; {@link findInstrument} and {@link checkExchange} say whether it is. */
 export const anyExchangeParam = z
   .string()

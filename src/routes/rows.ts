@@ -27,6 +27,23 @@ export const rowsQuery = z.strictObject({
 /** A cursor that is not one of ours. */
 export const NO_CURSOR = 'must be the nextCursor of the previous page'
 
+/**
+ * Where the page after one goes on. The newest rows, asked for without a start and told in ascending order, have nothing
+ * after them.
+ *
+ * @param cursor of the last row of the page in the direction of reading; `null` after the last page
+ */
+export function nextOf(
+  url: string,
+  { start, order }: Pick<z.output<typeof rowsQuery>, 'start' | 'order'>,
+  cursor: string | null,
+): { readonly nextCursor: string | null; readonly nextUrl: string | null } {
+  if (cursor === null || (start === undefined && order === 'asc')) return { nextCursor: null, nextUrl: null }
+  const nextUrl = new URL(url)
+  nextUrl.searchParams.set('cursor', cursor)
+  return { nextCursor: cursor, nextUrl: nextUrl.href }
+}
+
 /** One page of rows, in the order in which they were asked for. */
 export interface RowsPage<T extends object> {
   /** Their members stand in their documented order. */

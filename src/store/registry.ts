@@ -11,8 +11,7 @@ export interface RegisteredInstrument extends Instrument {
  * What became of a registration. `listed`: the exchange's own list has the instrument, so nothing is registered;
  * `taken`: another instrument of the exchange has its symbol.
  */
-export const registrations = ['created', 'updated', 'unchanged', 'listed', 'taken'] as const
-export type Registration = (typeof registrations)[number]
+export type Registration = 'created' | 'updated' | 'unchanged' | 'listed' | 'taken'
 
 /** What registering each of the instruments would do, in their order. */
 export async function judgeRegistrations(

@@ -1,6 +1,6 @@
 import { z } from '@hono/zod-openapi'
 import { parseTime } from '../../domain/time.ts'
-import { booleanParam, checkWindow, intervalParam, limitParam, symbolParam, timeParam } from '../params.ts'
+import { booleanParam, checkWindow, intervalParam, limitParam, sourceParam, symbolParam, timeParam } from '../params.ts'
 
 export const DEFAULT_LIMIT = 500
 export const MAX_LIMIT = 5_000
@@ -63,15 +63,11 @@ export const candlesQuery = z
         'Adds what is not final (`closed: false`), beyond `limit`, where the answer reaches the present: the open candle, ' +
         'and while it settles the one before',
     }),
-    source: z
-      .string()
-      .regex(/^[a-z0-9_-]{1,32}$/, 'must be the name of a source')
-      .default(EXCHANGE_SOURCE)
-      .openapi({
-        description:
-          '`exchange`: its own candles; `trades`: built from the trades that the live feed heard, of the last day or so, ' +
-          'and compared with its own; any other: what users have sent under that name',
-      }),
+    source: sourceParam.default(EXCHANGE_SOURCE).openapi({
+      description:
+        '`exchange`: its own candles; `trades`: built from the trades that the live feed heard, of the last day or so, ' +
+        'and compared with its own; any other: what users have sent under that name',
+    }),
     revision: z
       .string()
       .regex(/^\d{1,15}$/, 'must be a whole number')

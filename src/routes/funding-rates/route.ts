@@ -3,14 +3,15 @@ import { AppError } from '../../domain/errors.ts'
 import { fundingMissingReasons } from '../../domain/funding-history.ts'
 import type { StoredInstrument } from '../../domain/series.ts'
 import { readFunding } from '../../store/funding-pages.ts'
-import { type AppContext, createRouter } from '../context.ts'
+import { createRouter } from '../context.ts'
 import { bookmarkParameter, candleHeaders, tradeHeaders } from '../headers.ts'
 import { ageSchema } from '../live.ts'
 import { anyExchangeParam, findInstrument, symbolParam } from '../params.ts'
 import { problemResponses } from '../responses.ts'
+import { nextOf } from '../rows.ts'
 import { answerFunding, planFundingPage } from './answer.ts'
 import { noCurrent, readCurrent } from './current.ts'
-import { type FundingRatesQuery, fundingQuery } from './query.ts'
+import { fundingQuery } from './query.ts'
 import { renderFundingRates } from './render.ts'
 
 const time = z.int().openapi({ example: 1_704_067_200_000, description: 'Milliseconds UTC' })
@@ -109,8 +110,9 @@ fundingRatesRouter.openapi(route, async (c) => {
   const isPresent = answer.window.start <= now && now <= answer.window.end && query.format === 'json'
   const current = isPresent ? await readCurrent(c, instrument) : noCurrent('window_ends_before_now')
   const isDescending = query.order === 'desc'
+  const cursor = answer.next === null ? null : String(answer.next)
   return renderFundingRates(
-    { instrument, answer, isDescending, ...current, ...nextOf(c, query, answer.next) },
+    { instrument, answer, isDescending, ...current, ...nextOf(c.req.url, query, cursor) },
     query.format,
   )
 })
@@ -120,14 +122,4 @@ function requirePerpetual({ kind, symbol }: StoredInstrument): void {
   if (kind === 'perpetual') return
   const message = `${symbol} is spot: only perpetuals have funding rates`
   throw new AppError('unprocessable', `symbol: ${message}`, { errors: [{ path: 'symbol', message }] })
-}
-
-function nextOf(c: AppContext, { start, order }: FundingRatesQuery, next: number | null) {
-  // The newest rates in ascending order have nothing after them.
-  const isNewestFirst = start === undefined && order === 'asc'
-  if (next === null || isNewestFirst) return { nextCursor: null, nextUrl: null }
-  const nextCursor = String(next)
-  const nextUrl = new URL(c.req.url)
-  nextUrl.searchParams.set('cursor', nextCursor)
-  return { nextCursor, nextUrl: nextUrl.href }
 }

@@ -9,6 +9,7 @@ import { type AppContext, createRouter } from '../context.ts'
 import { bookmarkParameter, tradeHeaders } from '../headers.ts'
 import { anyExchangeParam, findInstrument, symbolParam } from '../params.ts'
 import { problemResponses } from '../responses.ts'
+import { nextOf } from '../rows.ts'
 import { answerIngested, joinTrades, planTrades, type TradeScan, type TradesAnswer } from './answer.ts'
 import { type TradesQuery, tradesQuery } from './query.ts'
 import { renderTrades } from './render.ts'
@@ -93,7 +94,8 @@ tradesRouter.openapi(route, async (c) => {
   const { answer, availableFrom } = await read(c, instrument, query)
   const { source, order, format } = query
   const isDescending = order === 'desc'
-  const page = { instrument, source, answer, availableFrom, isDescending, ...nextOf(c, query, answer.next) }
+  const cursor = answer.next && `${answer.next.exchangeTime}:${answer.next.id}`
+  const page = { instrument, source, answer, availableFrom, isDescending, ...nextOf(c.req.url, query, cursor) }
   return renderTrades(page, format)
 })
 
@@ -154,14 +156,4 @@ export async function readLive(
 /** A replica may lack what the feed has just stored and does not hold any more. */
 function readerFor(c: AppContext, exchange: string, live: LiveTrades | undefined | null) {
   return live === undefined ? c.var.sessions.forExchange(exchange) : c.var.deps.stores.storeFor(exchange)
-}
-
-function nextOf(c: AppContext, { start, order }: TradesQuery, next: ReturnType<typeof joinTrades>['next']) {
-  // The newest trades in ascending order have nothing after them.
-  const isNewestFirst = start === undefined && order === 'asc'
-  if (next === null || isNewestFirst) return { nextCursor: null, nextUrl: null }
-  const nextCursor = `${next.exchangeTime}:${next.id}`
-  const nextUrl = new URL(c.req.url)
-  nextUrl.searchParams.set('cursor', nextCursor)
-  return { nextCursor, nextUrl: nextUrl.href }
 }
