@@ -10,16 +10,22 @@ const [FRAMES, PER_SECOND] = [10_000, 5_000]
 const port = z.object({ port: z.int() })
 
 /**
- * The memory of the feeds of Binance (50 books of 1,000 levels a side) and of Coinbase (50 of 8,000, of which 5,000 are
- * within 10 % of the middle), both in one heap, which nothing else shares but the loaders. Deployed, they may share one
- * or not.
+ * What clients see of each book. A view of so many levels of Binance takes a snapshot of 1,000 a side, all that the
+ * market has; Coinbase sends its books whole.
+ */
+const DEPTHS = { binance: 200, coinbase: 1_000 } as const
+
+/**
+ * The memory of the feeds of Binance (50 books of some 900 levels a side) and of Coinbase (50 of 8,000, of which 5,000
+ * are within 10 % of the middle), both in one heap, which nothing else shares but the loaders. Deployed, they may share
+ * one or not.
  */
 export async function measureStreamMemory(report: Report): Promise<void> {
   const binance = await StreamExchange.start('full')
   const coinbase = new BenchProcess('./stream-coinbase.ts')
   const answer = await coinbase.ask(port, { ask: 'listen' })
   const worker = await startFeedWorker(binance, {}, { coinbase: { feed: `http://127.0.0.1:${answer.port}` } })
-  const clients = ['binance', 'coinbase'].map((exchange) => ({
+  const clients = (['binance', 'coinbase'] as const).map((exchange) => ({
     exchange,
     client: new BenchProcess('./stream-follower.ts'),
   }))
@@ -28,7 +34,12 @@ export async function measureStreamMemory(report: Report): Promise<void> {
     await fetch(new URL('/v1/exchanges', worker.url.href))
     let before = await usedHeapMb(worker)
     for (const { exchange, client } of clients) {
-      const args = ASSETS.map((asset) => ({ channel: 'book', exchange, symbol: `${asset}-USDT`, depth: 20 }))
+      const args = ASSETS.map((asset) => ({
+        channel: 'book',
+        exchange,
+        symbol: `${asset}-USDT`,
+        depth: DEPTHS[exchange],
+      }))
       await client.ask(z.object({}), { ask: 'open', url: socketUrl(worker, `/v1/stream/${exchange}`), args })
       if (exchange === 'binance') await binance.send(FRAMES, PER_SECOND)
       await client.ask(z.object({}), { ask: 'await-books' })
