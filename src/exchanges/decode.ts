@@ -76,14 +76,10 @@ function keepSource(_key: string, value: unknown, ...[context]: readonly unknown
 }
 
 /**
- * Text in, validated value out.
+ * The value, of the shape that is expected.
  * @param what names the body in the error: `binance trades`
  * @throws AppError `malformed_response`, whose detail says which field is wrong first
  */
-export function decodeJson<T>(schema: z.ZodType<T>, body: string, what: string): T {
-  return validate(schema, parseJson(body, what), what)
-}
-
 export function validate<T>(schema: z.ZodType<T>, value: unknown, what: string): T {
   const result = schema.safeParse(value)
   if (!result.success) throw malformed(what, firstIssue(result.error))

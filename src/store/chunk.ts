@@ -1,6 +1,6 @@
 import type { Candle } from '../domain/candle.ts'
 import { AppError } from '../domain/errors.ts'
-import { countSlots, type Interval, intervalLength, nextOpenTime, type Window } from '../domain/interval.ts'
+import { countSlots, type Interval, intervalLength, nextOpenTime } from '../domain/interval.ts'
 import type { Chunk } from '../domain/series.ts'
 
 /** Two answers this far apart must lack a slot before it counts as empty. */
@@ -241,17 +241,3 @@ UPDATE series SET version = version + 1, failures = 0, next_attempt_at = 0, last
       SELECT 1 FROM candles WHERE series_id = ?1 AND open_time >= verified_to AND open_time < ?2) THEN verified_to
     ELSE max(verified_to, min(?3, ?4)) END
 WHERE id = ?1`
-
-/** What coverage must be: recounted from all candles and empty slots of a series. Reads every row: for proofs. */
-export async function recountCoverage(db: D1Database, seriesId: number, interval: Interval): Promise<Window[]> {
-  const query = `
-WITH pieces (start_time, end_time) AS (
-  SELECT open_time, ${closeTimeSql('open_time', interval)} FROM candles WHERE series_id = ?1
-  UNION ALL
-  SELECT open_time, ${closeTimeSql('open_time', interval)} FROM empty_slots WHERE series_id = ?1
-),
-${islandsOf('pieces')}
-SELECT min(start_time) AS start, max(end_time) AS end FROM islands GROUP BY island ORDER BY 1`
-  const { results } = await db.prepare(query).bind(seriesId).all<{ start: number; end: number }>()
-  return results.map(({ start, end }) => ({ start, end }))
-}

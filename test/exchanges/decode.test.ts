@@ -3,7 +3,7 @@ import { z } from 'zod'
 import type { RestResource } from '../../src/cli/decode-arguments.ts'
 import { AppError } from '../../src/domain/errors.ts'
 import type { Instrument } from '../../src/domain/instrument.ts'
-import { allSound, decimalField, decodeJson, onlyRow, parseJson, readRows } from '../../src/exchanges/decode.ts'
+import { allSound, decimalField, onlyRow, parseJson, readRows, validate } from '../../src/exchanges/decode.ts'
 import { readLevels } from '../../src/exchanges/decode-book.ts'
 import { connectorFor, connectors, decoders, exchangeNames } from '../../src/exchanges/registry.ts'
 import { fixtureBodies } from './bodies.ts'
@@ -60,10 +60,9 @@ describe('a body that is none', () => {
 
   it('names the first field that is wrong', () => {
     const schema = z.object({ rows: z.array(z.object({ price: decimalField })) })
-    expect(failure(() => decodeJson(schema, '{"rows":[{"price":"1"},{"price":"x"}]}', 'test'))).toBe(
-      'test: rows.1.price: not a decimal',
-    )
-    expect(decodeJson(schema, '{"rows":[{"price":1.50}]}', 'test')).toEqual({ rows: [{ price: '1.5' }] })
+    const decode = (body: string) => validate(schema, parseJson(body, 'test'), 'test')
+    expect(failure(() => decode('{"rows":[{"price":"1"},{"price":"x"}]}'))).toBe('test: rows.1.price: not a decimal')
+    expect(decode('{"rows":[{"price":1.50}]}')).toEqual({ rows: [{ price: '1.5' }] })
   })
 
   it.each(exchangeNames)('of %s is never taken for data', (exchange) => {

@@ -2,7 +2,7 @@ import { env } from 'cloudflare:workers'
 import { z } from 'zod'
 import { createDeps } from '../../src/deps.ts'
 import { floorToInterval, type Interval, type Window } from '../../src/domain/interval.ts'
-import { recountCoverage } from '../../src/store/chunk.ts'
+import { recountCoverage } from '../store/recount.ts'
 
 /** What the worker under test sees as time: that of the simulated exchanges. */
 export const deps = createDeps(env)

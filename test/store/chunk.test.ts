@@ -3,8 +3,9 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { decimal } from '../../src/domain/decimal.ts'
 import { type Interval, shiftOpenTime, slotsIn, type Window } from '../../src/domain/interval.ts'
-import { recountCoverage, writeChunk } from '../../src/store/chunk.ts'
+import { writeChunk } from '../../src/store/chunk.ts'
 import { claimLease } from '../../src/store/leases.ts'
+import { recountCoverage } from './recount.ts'
 import { candleAt, chunkOf, MINUTE, seedSeries, T0 } from './seed.ts'
 
 const HOUR = 60 * MINUTE

@@ -2,8 +2,9 @@ import { env } from 'cloudflare:workers'
 import fc from 'fast-check'
 import { expect, it } from 'vitest'
 import { intervals, shiftOpenTime } from '../../src/domain/interval.ts'
-import { recountCoverage, writeChunk } from '../../src/store/chunk.ts'
+import { writeChunk } from '../../src/store/chunk.ts'
 import { proveCoverage } from '../../src/store/coverage-proof.ts'
+import { recountCoverage } from './recount.ts'
 import { candleAt, chunkOf, MINUTE, seedSeries, T0 } from './seed.ts'
 
 const at = (slot: number) => T0 + slot * MINUTE

@@ -5,10 +5,10 @@ import type { Interval } from '../../src/domain/interval.ts'
 import type { SeriesState } from '../../src/domain/series.ts'
 import { judgePage } from '../../src/history/load-page.ts'
 import { planSeries } from '../../src/history/plan.ts'
-import { recountCoverage } from '../../src/store/chunk.ts'
 import { FeedStore } from '../../src/store/feed-store.ts'
 import { claimLease } from '../../src/store/leases.ts'
 import { LoaderStore } from '../../src/store/loader-store.ts'
+import { recountCoverage } from './recount.ts'
 import { candleAt, MINUTE, seedSeries, T0 } from './seed.ts'
 
 const HOUR = 60 * MINUTE

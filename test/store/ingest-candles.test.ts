@@ -3,9 +3,10 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import type { IngestedCandle } from '../../src/domain/ingest-candle.ts'
 import { type Interval, shiftOpenTime, type Window } from '../../src/domain/interval.ts'
-import { recountCoverage, writeChunk } from '../../src/store/chunk.ts'
+import { writeChunk } from '../../src/store/chunk.ts'
 import { proveCoverage } from '../../src/store/coverage-proof.ts'
 import { writeCandles } from '../../src/store/ingest-candles.ts'
+import { recountCoverage } from './recount.ts'
 import { candleAt, chunkOf, MINUTE, seedSeries, T0 } from './seed.ts'
 
 let lastId = 700_000
