@@ -86,7 +86,7 @@ export class FeedRuntime {
     clearInterval(this.#ticker)
     this.#ticker = undefined
     this.take({ kind: 'stop' })
-    this.hub.flush(this.#options.clock.now())
+    this.hub.flushAll(this.#options.clock.now())
     clearTimeout(this.#flushTimer?.handle)
     this.#flushTimer = undefined
     await this.#record(true)
@@ -114,7 +114,10 @@ export class FeedRuntime {
   /** Sends clients what is due, now or as soon as it is. */
   serve(now = this.#options.clock.now()): void {
     if (this.hub.isDue(now)) {
-      for (const effect of this.session.handle({ kind: 'flush' }, now)) this.#perform(effect, now)
+      // What has changed in between goes to every client in the same round.
+      if (!this.hub.isMidRound) {
+        for (const effect of this.session.handle({ kind: 'flush' }, now)) this.#perform(effect, now)
+      }
       this.hub.flush(now)
       this.#options.onFlush()
     }

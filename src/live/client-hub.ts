@@ -7,7 +7,7 @@
  *   later;
  * - `publish` for each message of a topic: it goes to the clients of the topic, and to nobody where there is none;
  * - `if (hub.isDue(now)) hub.flush(now)` at the end of each of its handlers, because a timer starves while frames arrive back
- *   to back, and a timer for `wakeAt`;
+ *   to back, and a timer for `wakeAt`: what waits for many clients goes out in slices, one a call;
  * - looks at `audience(key)` now and then: a topic that has none may end after a grace period;
  * - keeps `attachment(client)` with the socket of each client that `takeChanged` names; a socket that was restored is
  *   `add`ed with the settings, and its topics asked for anew with `subscribe`.
@@ -95,6 +95,8 @@ export class ClientHub {
   readonly #changed = new Set<HubClient>()
   #hasPending = false
   #sweepAt = Number.POSITIVE_INFINITY
+  /** Who is still to be served in the round under way; `null` between rounds. */
+  #round: Iterator<HubClient> | null = null
 
   constructor(options: HubOptions) {
     this.#options = options
@@ -259,7 +261,7 @@ export class ClientHub {
 
   /** Whether anything waits to be sent. */
   get isWaiting(): boolean {
-    return this.#hasPending
+    return this.#hasPending || this.isMidRound
   }
 
   isDue(now: number): boolean {
@@ -268,20 +270,53 @@ export class ClientHub {
 
   /** When {@link flush} is due; `Infinity` while there is nothing to do. */
   get wakeAt(): number {
+    if (this.isMidRound) return this.#pace.dueAt
     return this.#hasPending ? Math.min(this.#pace.dueAt, this.#sweepAt) : this.#sweepAt
   }
 
-  /** Sends what waits, pings, and ends the connections of clients that do not follow. */
+  /** Whether a round has begun that the next {@link flush} goes on with. */
+  get isMidRound(): boolean {
+    return this.#round !== null
+  }
+
+  /**
+   * Sends what waits, pings, and ends the connections of clients that do not follow: for as many clients as a slice has
+   * room for.
+   */
   flush(now: number): void {
+    this.#round ??= this.#beginRound(now)
+    let next = this.#serveNext(this.#round, now)
+    while (next !== undefined && !this.#pace.isSliceFull) next = this.#serveNext(this.#round, now)
+    this.#relieve()
+    if (next !== undefined) {
+      this.#pace.pause(now)
+      return
+    }
+    this.#round = null
+    this.#pace.end()
+  }
+
+  /** As {@link flush}, for every client at once. */
+  flushAll(now: number): void {
+    do this.flush(now)
+    while (this.isMidRound)
+  }
+
+  /** @returns the client that was served; `undefined` where the round has ended */
+  #serveNext(round: Iterator<HubClient>, now: number): HubClient | undefined {
+    const client: HubClient | undefined = round.next().value
+    if (client === undefined) return undefined
+    client.queue.flush(now)
+    if (client.queue.isOpen) this.#sweepAt = Math.min(this.#sweepAt, client.queue.wakeAt)
+    else this.remove(client)
+    return client
+  }
+
+  #beginRound(now: number): Iterator<HubClient> {
     this.#hasPending = false
     this.#sweepAt = Number.POSITIVE_INFINITY
-    for (const client of this.#clients) client.queue.flush(now)
-    this.#relieve()
-    for (const client of this.#clients) {
-      if (client.queue.isOpen) this.#sweepAt = Math.min(this.#sweepAt, client.queue.wakeAt)
-      else this.remove(client)
-    }
-    this.#pace.flushed(now)
+    this.#pace.begin(now)
+    return this.#clients.values()
   }
 
   /** Ends one connection. */
@@ -302,9 +337,10 @@ export class ClientHub {
     if (total <= MOST_HELD) return
     const slowest = [...this.#clients].filter((client) => !client.isInternal && client.queue.isOpen)
     slowest.sort((a, b) => b.queue.held - a.queue.held)
-    for (const { queue } of slowest) {
-      total -= queue.held
-      queue.giveUp()
+    for (const client of slowest) {
+      total -= client.queue.held
+      client.queue.giveUp()
+      this.remove(client)
       if (total <= MOST_HELD) return
     }
   }

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { decimal } from '../../src/domain/decimal.ts'
 import type { ClientTopic } from '../../src/domain/topic.ts'
 import type { ClientHub, SubscribeRequest } from '../../src/live/client-hub.ts'
-import { TopicLine, tickerData, tradeData } from '../../src/live/messages.ts'
+import { splitFrame, TopicLine, tickerData, tradeData } from '../../src/live/messages.ts'
 import { createHub, TestClient } from './client.ts'
 
 const trades: ClientTopic = { channel: 'trades', exchange: 'okx', symbol: 'BTC-USDT', interval: null, depth: null }
@@ -251,14 +251,53 @@ describe('frames', () => {
     const hub = createHub()
     const line = new TopicLine(trades, 'BTC-USDT')
     for (let n = 0; n < 600; n++) acceptAll(hub, new TestClient(hub).say(subscribe), line)
-    hub.flush(0)
+    hub.flushAll(0)
     hub.publish(line.key, line.next(1, 2, trade(1)))
     expect(hub.wakeAt).toBeGreaterThan(60)
     expect(hub.wakeAt).toBeLessThan(70)
     for (let n = 0; n < 600; n++) acceptAll(hub, new TestClient(hub).say(subscribe), line)
-    hub.flush(100)
+    hub.flushAll(100)
     hub.publish(line.key, line.next(1, 2, trade(2)))
     expect(hub.wakeAt).toBe(200)
+  })
+
+  it('go to many clients in slices, half of the time at most, with what has come in between', () => {
+    const hub = createHub()
+    const line = new TopicLine(trades, 'BTC-USDT')
+    const clients = Array.from({ length: 500 }, () => new TestClient(hub))
+    for (const client of clients) acceptAll(hub, client.say(subscribe), line)
+    hub.flushAll(0)
+    const served = () => clients.filter(({ frames }) => frames.length > 1).length
+    hub.publish(line.key, line.next(1, 2, trade(1)))
+    hub.flush(100)
+    expect(hub.isMidRound).toBe(true)
+    expect(served()).toBeGreaterThan(80)
+    expect(served()).toBeLessThan(120)
+    hub.publish(line.key, line.next(1, 2, trade(2)))
+    for (let now = 100, before = served(); hub.isMidRound; before = served()) {
+      expect(hub.wakeAt - now).toBeGreaterThan(9)
+      expect(hub.wakeAt - now).toBeLessThan(12)
+      now = hub.wakeAt
+      hub.flush(now)
+      expect(served() - before).toBeLessThan(120)
+    }
+    expect(clients[0]?.frames.flatMap(splitFrame)).toHaveLength(2)
+    for (const client of clients.slice(150)) expect(client.frames.flatMap(splitFrame)).toHaveLength(3)
+    expect(hub.isWaiting).toBe(true)
+    expect(hub.wakeAt).toBeGreaterThan(150)
+    hub.flushAll(hub.wakeAt)
+    for (const client of clients) expect(client.read().map(({ seq }) => seq)).toEqual([0, 1, 2])
+  })
+
+  it('go to many clients at once after an idle time, with a turn between slices', () => {
+    const hub = createHub()
+    const line = new TopicLine(trades, 'BTC-USDT')
+    for (let n = 0; n < 500; n++) acceptAll(hub, new TestClient(hub).say(subscribe), line)
+    let slices = 0
+    do hub.flush(1_000)
+    while (++slices < 100 && hub.isMidRound && hub.isDue(1_000))
+    expect(hub.isMidRound).toBe(false)
+    expect(slices).toBeGreaterThan(3)
   })
 
   it('of a socket that is gone end the client, and nobody else', () => {
