@@ -19,27 +19,24 @@ export function isBookSnapshot(message: string): boolean {
   return message.includes(SNAPSHOT)
 }
 
-export interface MergedBook {
-  /** The snapshot, where there was one, and one update. */
-  readonly messages: readonly string[]
-  /** The update tells more levels than the whole book that the client asked for has. */
-  readonly exceedsSnapshot: boolean
-}
-
 /**
  * Consecutive messages of one book (a snapshot can only be the first) with all updates as one: of each price the last
  * size (0 too, for it removes the level), the first `prevSequence` and `prevSeq`, the last of everything else.
  */
-export function mergeBook(messages: readonly string[]): MergedBook {
+export function mergeBook(messages: readonly string[]): readonly string[] {
   const start = isBookSnapshot(messages[0] ?? '') ? 1 : 0
-  const updates = messages.slice(start)
-  const [first] = updates
-  if (first === undefined || updates.length === 1) return { messages, exceedsSnapshot: false }
-  const { message, exceedsSnapshot } = mergeUpdates(first, updates.slice(1))
-  return { messages: [...messages.slice(0, start), message], exceedsSnapshot }
+  const [first, ...others] = messages.slice(start)
+  if (first === undefined || others.length === 0) return messages
+  return [...messages.slice(0, start), mergeUpdates(first, others)]
 }
 
-function mergeUpdates(first: string, others: readonly string[]): { message: string; exceedsSnapshot: boolean } {
+/** Whether an update tells more levels than the whole book has, as deep as the client asked for it. */
+export function exceedsSnapshot(update: string): boolean {
+  const { bids, asks, depth, availableDepth } = parse(update).data
+  return bids.length + asks.length > 2 * Math.min(depth, availableDepth)
+}
+
+function mergeUpdates(first: string, others: readonly string[]): string {
   const bids = new Map<Decimal, Decimal>()
   const asks = new Map<Decimal, Decimal>()
   const { prevSequence } = parse(first).data
@@ -53,10 +50,7 @@ function mergeUpdates(first: string, others: readonly string[]): { message: stri
   const levels = (side: Map<Decimal, Decimal>) => Array.from(side, ([price, size]) => ({ price, size }))
   const whole = { kind: 'update', depth, availableDepth, bids: levels(bids), asks: levels(asks) } as const
   const newest = withPrevSeq(others.at(-1) ?? first, prevSeqOfMessage(first))
-  return {
-    message: `${newest.slice(0, newest.indexOf('"data":'))}"data":${bookData({ ...whole, prevSequence, sequence })}}`,
-    exceedsSnapshot: bids.size + asks.size > 2 * depth,
-  }
+  return `${newest.slice(0, newest.indexOf('"data":'))}"data":${bookData({ ...whole, prevSequence, sequence })}}`
 }
 
 /** Our own text: it was made by `bookData`, here or in the feed. */

@@ -1,4 +1,4 @@
-import { isBookSnapshot, mergeBook } from './book-merge.ts'
+import { exceedsSnapshot, isBookSnapshot, mergeBook } from './book-merge.ts'
 import { isState, prevSeqOfMessage, seqOfMessage, typeOfMessage, withPrevSeq } from './messages.ts'
 
 /**
@@ -95,19 +95,24 @@ export class Conflation {
     this.#characters -= lengthOf(entry)
     if (entry.merging === 'latest' || isBookSnapshot(message)) entry.messages = [message]
     else entry.messages = [...entry.messages, message]
-    if (entry.messages.length >= MAX_UNMERGED) entry.messages = mergeBook(entry.messages).messages
+    if (entry.messages.length >= MAX_UNMERGED) entry.messages = mergeBook(entry.messages)
     this.#characters += lengthOf(entry)
   }
 
   #render({ key, merging, prevSeq, messages }: Entry): readonly string[] {
     if (merging === 'fixed' || key === null) return messages
-    const { messages: merged, exceedsSnapshot } =
-      merging === 'book' ? mergeBook(messages) : { messages, exceedsSnapshot: false }
-    const state = exceedsSnapshot ? this.#stateOf(key) : undefined
-    // Only a state of the same message can stand for it: the next one goes on from there.
-    const isCurrent = state !== undefined && seqOfMessage(state) === seqOfMessage(messages.at(-1) ?? '')
-    const [first = '', ...rest] = isCurrent ? [state] : merged
+    const merged = merging === 'book' ? mergeBook(messages) : messages
+    const [first = '', ...rest] = this.#snapshotFor(merging, key, merged) ?? merged
     return [withPrevSeq(first, prevSeq), ...rest]
+  }
+
+  /** The whole book instead of a merged update that tells more than that, where it can be had. */
+  #snapshotFor(merging: Merging, key: string, messages: readonly string[]): readonly string[] | undefined {
+    const newest = messages.at(-1) ?? ''
+    if (merging !== 'book' || isBookSnapshot(newest) || !exceedsSnapshot(newest)) return undefined
+    const state = this.#stateOf(key)
+    // Only a state of the same message can stand for it: the next one goes on from there.
+    return state !== undefined && seqOfMessage(state) === seqOfMessage(newest) ? [state] : undefined
   }
 }
 

@@ -38,14 +38,14 @@ class Market {
     return candles.next(1, 2, candleData('1m', { ...candle, quoteVolume: null, closed: null }, closed))
   }
 
-  bookUpdate(price: number, size: number): string {
+  bookUpdate(price: number, size: number, availableDepth = 5): string {
     this.book.set(`bids ${price}`, `${size}`)
     const bids = [{ price: decimal(`${price}`), size: decimal(`${size}`) }]
     const numbers = { prevSequence: this.#sequence, sequence: ++this.#sequence }
     return this.lines.book.next(
       1,
       2,
-      bookData({ kind: 'update', depth: 5, availableDepth: 5, bids, asks: [], ...numbers }),
+      bookData({ kind: 'update', depth: 5, availableDepth, bids, asks: [], ...numbers }),
     )
   }
 
@@ -230,17 +230,24 @@ describe('conflated', () => {
     ])
   })
 
-  it('an update that has outgrown its book comes as a snapshot', () => {
+  it.each([
+    ['just now', 11, 5],
+    ['as it was merged for the first time', 32, 5],
+    ['and is merged for the second time', 63, 5],
+    ['which is thin', 5, 2],
+  ])('an update that has outgrown its book, %s, comes as a snapshot', (_, updates, levels) => {
     let state: string | undefined
     const { market, hub, client } = start({ conflateMs: 1_000 }, () => state)
     hub.flush(2_000)
     hub.publish(market.lines.bbo.key, market.bbo(1))
     hub.flush(2_000)
     client.read()
-    for (let price = 100; price < 111; price++) hub.publish(market.lines.book.key, market.bookUpdate(price, 1))
+    for (let price = 100; price < 100 + updates; price++) {
+      hub.publish(market.lines.book.key, market.bookUpdate(price, 1, levels))
+    }
     state = market.bookSnapshot(false)
     hub.flush(3_000)
-    expect(client.read()).toMatchObject([{ type: 'book', seq: 11, prevSeq: 0, data: { kind: 'snapshot' } }])
+    expect(client.read()).toMatchObject([{ type: 'book', seq: updates, prevSeq: 0, data: { kind: 'snapshot' } }])
   })
 
   it('open candles keep the latest, closed ones and trades all come at once', () => {
