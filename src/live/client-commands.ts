@@ -93,13 +93,19 @@ function subscribe(
     return []
   }
   const { topic } = reading
-  const isNew = !client.topics.has(topicKey(topic))
-  if (isNew && !client.isInternal && client.topics.size + client.requests.size >= MAX_SUBSCRIPTIONS) {
+  if (!client.isInternal && isOneTooMany(client, topicKey(topic))) {
     const detail = `a connection has at most ${MAX_SUBSCRIPTIONS} subscriptions`
     client.queue.append(errorMessage(id, 'too_many_subscriptions', detail, arg))
     return []
   }
   return [hub.request({ client, id, topic, arg })]
+}
+
+/** Whether a client has as many other topics as it may, those that it waits for included. */
+function isOneTooMany({ topics, requests }: HubClient, key: string): boolean {
+  if (topics.has(key) || topics.size + requests.size < MAX_SUBSCRIPTIONS) return false
+  const keys = new Set([...topics.keys(), ...Array.from(requests, ({ topic }) => topicKey(topic))])
+  return !keys.has(key) && keys.size >= MAX_SUBSCRIPTIONS
 }
 
 function unsubscribe(

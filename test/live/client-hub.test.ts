@@ -138,6 +138,21 @@ describe('subscriptions', () => {
     expect(client.read()).toMatchObject(Array(2).fill({ type: 'error', code: 'too_many_subscriptions' }))
   })
 
+  it('count once, however often they are asked for', () => {
+    const hub = createHub()
+    const client = new TestClient(hub)
+    const args = (count: number, name: string) =>
+      Array.from({ length: count }, (_, n) => ({ ...arg, symbol: `${name}${n}-USDT` }))
+    for (const request of client.say({ op: 'subscribe', args: args(150, 'A') })) {
+      hub.accept(request, { topic: request.topic, epoch: 'e', seq: 0, state: null })
+    }
+    expect(client.say({ op: 'subscribe', args: [...args(150, 'A'), ...args(50, 'B')] }, 60_000)).toHaveLength(200)
+    expect(client.say({ op: 'subscribe', args: [...args(50, 'B'), ...args(1, 'C')] }, 120_000)).toHaveLength(50)
+    hub.flush(120_000)
+    const errors = client.read().filter(({ type }) => type === 'error')
+    expect(errors).toMatchObject([{ code: 'too_many_subscriptions' }])
+  })
+
   it('are asked for anew when the numbers start anew', () => {
     const hub = createHub()
     const clients = [new TestClient(hub), new TestClient(hub)]
