@@ -23,7 +23,7 @@ import { CommandLimit } from './command-limit.ts'
 import { FlushPace } from './flush-pace.ts'
 import { describeTopic, errorMessage, subscribedMessage, unsubscribedMessage } from './replies.ts'
 
-/** What slow clients may hold together of the 128 MB of an object: beyond, the slowest of them is given up. */
+/** What slow clients may hold together of the 128 MB of an object: beyond, the slowest of them are given up. */
 const MOST_HELD = 32 * 1_024 * 1_024
 
 export interface HubOptions {
@@ -287,12 +287,13 @@ export class ClientHub {
     this.#round ??= this.#beginRound(now)
     let next = this.#serveNext(this.#round, now)
     while (next !== undefined && !this.#pace.isSliceFull) next = this.#serveNext(this.#round, now)
-    this.#relieve()
     if (next !== undefined) {
       this.#pace.pause(now)
       return
     }
     this.#round = null
+    // Not before: what has only waited for its slice is no sign of a slow client.
+    this.#relieve()
     this.#pace.end()
   }
 
@@ -330,7 +331,10 @@ export class ClientHub {
     for (const client of this.#clients) this.close(client, code, reason)
   }
 
-  /** Gives up the slowest clients until the others together hold no more than they may. */
+  /**
+   * Where clients together hold more than they may, the slowest of them are told to be slow, and given up where they
+   * were already.
+   */
   #relieve(): void {
     let total = 0
     for (const { isInternal, queue } of this.#clients) if (!isInternal && queue.isOpen) total += queue.held
@@ -339,8 +343,12 @@ export class ClientHub {
     slowest.sort((a, b) => b.queue.held - a.queue.held)
     for (const client of slowest) {
       total -= client.queue.held
-      client.queue.giveUp()
-      this.remove(client)
+      if (client.queue.isSlow) {
+        client.queue.giveUp()
+        this.remove(client)
+      } else {
+        client.queue.slowDown()
+      }
       if (total <= MOST_HELD) return
     }
   }

@@ -83,6 +83,16 @@ export class ClientQueue {
     return this.#isOpen
   }
 
+  /** Whether it has been told so, and gets what can be merged seldom. */
+  get isSlow(): boolean {
+    return this.#isSlow
+  }
+
+  /** Counts as slow until it has caught up, whatever it holds now. */
+  slowDown(): void {
+    this.#watch.slowDown()
+  }
+
   /** Characters that stand in memory because the client does not take them. */
   get held(): number {
     return this.#watch.held + this.#waiting

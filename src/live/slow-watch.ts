@@ -9,6 +9,11 @@ const PING_MS = 5_000
  * only when a ping has been open for so long, in real time.
  */
 const MIN_REAL_LOST_MS = 2_000
+/**
+ * Pings whose answers are awaited: more than a client that is not given up can have open. One that never answers is
+ * pinged for days: it must not take memory for each.
+ */
+const MOST_PINGS = 128
 
 /** From when a client is slow, and from when it is given up. */
 interface SlowLimits {
@@ -107,6 +112,8 @@ export class SlowWatch {
   /** A ping goes out as the last of what {@link sent} was told. */
   pinged(id: number, now: number): void {
     this.#pings.push({ id, at: now, sent: this.#sent })
+    // The oldest says for how long it has not answered.
+    if (this.#pings.length > MOST_PINGS) this.#pings.splice(1, 1)
     this.#pingedAt = now
     this.#sentAtPing = this.#sent
   }
@@ -125,6 +132,11 @@ export class SlowWatch {
   /** All but so much has been taken: for a socket that knows. */
   left(unsent: number): void {
     this.#acknowledged = this.#sent - unsent
+  }
+
+  /** It is slow by what others hold, too, until it has caught up. */
+  slowDown(): void {
+    this.#isSlow = true
   }
 
   /** @param waiting characters that are held back and not sent yet */

@@ -3,6 +3,7 @@ import { decimal } from '../../src/domain/decimal.ts'
 import type { ClientTopic } from '../../src/domain/topic.ts'
 import type { ClientHub } from '../../src/live/client-hub.ts'
 import { bboData, TopicLine, tradeData } from '../../src/live/messages.ts'
+import { SlowWatch } from '../../src/live/slow-watch.ts'
 import { createHub, TestClient } from './client.ts'
 
 const MEGABYTE = 1_024 * 1_024
@@ -173,11 +174,11 @@ it('clients that hold more than 32 MB together lose the slowest', () => {
   const fill = (client: TestClient, megabytes: number) => hub.sendTo(client.client, 'x'.repeat(megabytes * MEGABYTE))
   fill(relay, 15)
   for (const [index, client] of clients.entries()) fill(client, [8, 12, 4, 4][index] ?? 0)
-  hub.flush(0)
-  hub.flush(100)
+  hub.flushAll(0)
+  hub.flushAll(100)
   expect([relay, ...clients].map(({ closed }) => closed)).toEqual(Array(5).fill(undefined))
   for (const client of clients.slice(2)) fill(client, 3)
-  hub.flush(200)
+  hub.flushAll(200)
   expect(clients.map(({ closed }) => closed?.code)).toEqual([undefined, 1008, undefined, undefined])
   expect(relay.closed).toBeUndefined()
 })
@@ -189,4 +190,45 @@ it('a relay is never slow, and ends at 16 MB', () => {
   expect(client.closed).toBeUndefined()
   for (let now = 3_000; now < 4_000; now += 100) send(hub, trades, MEGABYTE / 2, now)
   expect(client.closed?.code).toBe(1008)
+})
+
+it('clients that hold more than 32 MB together are slow before any is given up', () => {
+  const { hub, trades } = start()
+  const clients = Array.from({ length: 60 }, () => new TestClient(hub))
+  for (const client of clients) {
+    const args = [{ channel: 'trades', exchange: 'okx', symbol: 'BTC-USDT' }]
+    for (const request of client.say({ op: 'subscribe', args })) {
+      hub.accept(request, { topic: trades.topic, epoch: 'e', seq: trades.seq, state: null })
+    }
+  }
+  for (let now = 100; hub.size > 61 - 10; now += 100) {
+    send(hub, trades, 50_000, now)
+    hub.flushAll(now)
+  }
+  const [closed] = clients.filter((client) => client.closed !== undefined)
+  expect(closed?.closed?.code).toBe(1008)
+  expect(closed?.messages.some(({ type }) => type === 'slow')).toBe(true)
+})
+
+it('clients that read well are not slow for what only waits for its slice', () => {
+  const { hub, trades } = start()
+  const clients = Array.from({ length: 1_000 }, () => new TestClient(hub))
+  for (const client of clients) {
+    const args = [{ channel: 'trades', exchange: 'okx', symbol: 'BTC-USDT' }]
+    for (const request of client.say({ op: 'subscribe', args })) {
+      hub.accept(request, { topic: trades.topic, epoch: 'e', seq: trades.seq, state: null })
+    }
+  }
+  hub.flushAll(0)
+  send(hub, trades, 50_000, 100)
+  expect(hub.isMidRound).toBe(true)
+  hub.flushAll(200)
+  expect(clients.filter(({ closed }) => closed !== undefined)).toEqual([])
+})
+
+it('of the pings of a client that never answers few are remembered', () => {
+  const watch = new SlowWatch(0, false, 1)
+  for (let id = 0; id < 10_000; id++) watch.pinged(id, id * 5_000)
+  expect(Array.from({ length: 9_800 }, (_, id) => id).filter((id) => id > 0 && watch.ponged(id))).toEqual([])
+  expect(watch.ponged(9_999)).toBe(true)
 })
