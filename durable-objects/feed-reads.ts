@@ -22,7 +22,9 @@ const RETRY_MS = 2_000
 
 /** What reads need of a feed. */
 export interface Feed {
-  readonly runtime: Pick<FeedRuntime, 'waitingTrades'> & { readonly session: Pick<FeedSession, 'offers' | 'topic'> }
+  readonly runtime: Pick<FeedRuntime, 'waitingTrades'> & {
+    readonly session: Pick<FeedSession, 'offers' | 'rejection' | 'topic'>
+  }
   readonly clients: Pick<FeedClients, 'demandOnce' | 'instrument'>
   readonly now: () => number
 }
@@ -36,9 +38,9 @@ export async function readTicker(feed: Feed, exchange: string, symbol: string): 
     const [ticker, bbo] = [topicOf(exchange, instrument, 'ticker'), topicOf(exchange, instrument, 'bbo')]
     const offered = [ticker, bbo].filter((topic) => feed.runtime.session.offers(topic, instrument))
     for (const topic of offered) feed.clients.demandOnce(topic, instrument)
-    await patiently(() => offered.every((topic) => isHeard(feed, topic)))
+    await patiently(() => offered.every((topic) => isHeard(feed, topic) || rejected(feed, topic, instrument) !== null))
     const newest = latestOf(feed, ticker)?.ticker ?? null
-    if (newest === null) return NO_DATA
+    if (newest === null) return rejected(feed, ticker, instrument) ?? NO_DATA
     const best = latestOf(feed, bbo)?.bbo ?? null
     return {
       ok: true,
@@ -68,9 +70,12 @@ export async function readOrderBook(
     feed.clients.demandOnce(topic, instrument)
     const book = feed.runtime.session.topic(topic)
     if (!(book instanceof BookTopic)) return NO_DATA
-    await patiently(() => 'bids' in book.read(depth) && !book.awaitsLevels(depth), patienceMs)
+    const isThere = () => 'bids' in book.read(depth) && !book.awaitsLevels(depth)
+    await patiently(() => isThere() || rejected(feed, topic, instrument) !== null, patienceMs)
     const view = book.read(depth)
     if ('reason' in view) {
+      const refusal = rejected(feed, topic, instrument)
+      if (refusal !== null) return refusal
       const detail = `the book is not in sync: ${view.reason}`
       return { ok: false, code: 'not_in_sync', detail, retryAfterMs: RETRY_MS }
     }
@@ -114,10 +119,10 @@ export async function readFunding(feed: Feed, exchange: string, symbol: string):
     }
     feed.clients.demandOnce(topic, instrument)
     const values = () => latestOf(feed, topic)?.funding?.values
-    await patiently(() => values()?.rate != null)
+    await patiently(() => values()?.rate != null || rejected(feed, topic, instrument) !== null)
     await patiently(() => values()?.markPrice != null && values()?.indexPrice != null, PARTS_PATIENCE_MS)
     const newest = latestOf(feed, topic)?.funding ?? null
-    if (newest === null) return NO_DATA
+    if (newest === null) return rejected(feed, topic, instrument) ?? NO_DATA
     const { values: funding, exchangeTime, receivedTime } = newest
     const { exchangeSymbol } = instrument
     return { ok: true, value: { exchangeSymbol, funding }, exchangeTime, receivedTime, now: feed.now() }
@@ -134,6 +139,13 @@ export async function readTrades(feed: Feed, symbol: string): Promise<FeedAnswer
 }
 
 const NO_DATA: Refusal = { ok: false, code: 'no_data', detail: 'nothing has come yet', retryAfterMs: RETRY_MS }
+
+/** What the exchange itself says of a topic that it refuses: waiting for that is in vain. */
+function rejected(feed: Feed, topic: ClientTopic, instrument: StoredInstrument): Refusal | null {
+  const reason = feed.runtime.session.rejection(topic, instrument)
+  if (reason === null) return null
+  return { ok: false, code: 'unprocessable', detail: `${topic.exchange} refuses it: ${reason}` }
+}
 
 async function reading<T>(
   feed: Feed,

@@ -61,7 +61,7 @@ export const streamRouter = createRouter()
 streamRouter.openapi(ofExchange, async (c) => {
   const exchange = await liveExchange(c, c.req.valid('param').exchange)
   const request = streamRequest(c)
-  return answerOf(await reachFeed(exchange, () => c.var.deps.feed(exchange).fetch(request)))
+  return open(c, exchange, () => c.var.deps.feed(exchange).fetch(request))
 })
 
 streamRouter.openapi(ofAll, async (c) => {
@@ -71,8 +71,14 @@ streamRouter.openapi(ofAll, async (c) => {
   const client = `${c.req.header('CF-Connecting-IP') ?? ''} ${c.req.header('Sec-WebSocket-Key') ?? ''}`
   const region = regionOfContinent(continentOf(c.req.raw))
   const stub = relay(region, relayIndex(client, config.relays))
-  return answerOf(await reachFeed('all exchanges', () => stub.fetch(request)))
+  return open(c, 'all exchanges', () => stub.fetch(request))
 })
+
+/** A HEAD is answered without the stream that nobody would read, and so never end. */
+async function open(c: AppContext, name: string, fetch: () => Promise<Response>): Promise<Response> {
+  if (c.req.method === 'HEAD') return new Response(null, { headers: { 'Content-Type': 'text/event-stream' } })
+  return answerOf(await reachFeed(name, fetch))
+}
 
 /**
  * Refuses topics of exchanges that users have registered, of which the relays know nothing.

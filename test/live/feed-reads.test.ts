@@ -81,6 +81,30 @@ it('of several books each answers for itself, and one that was followed already 
   expect(again).toMatchObject([{ ok: false, code: 'not_in_sync' }])
 })
 
+it('what the exchange refuses is answered with its reason', async () => {
+  const played = new Play('bybit')
+  played.isHelpful = false
+  const reads = [
+    readOrderBook(feedOf(played), 'bybit', 'BTC-USDT', 20),
+    readTicker(feedOf(played), 'bybit', 'BTC-USDT'),
+  ]
+  await looks()
+  const socket = played.openNext()
+  for (let answered = 0; answered < socket.sent.length; answered++) {
+    const { req_id, args } = JSON.parse(socket.sent[answered]?.frame ?? '')
+    const ret_msg = `error:handler not found,topic:${args[0]}`
+    played.frame(JSON.stringify({ success: false, ret_msg, req_id, op: 'subscribe' }), socket)
+    played.wait(SECOND)
+  }
+  for (const read of reads) {
+    expect(await read).toMatchObject({
+      ok: false,
+      code: 'unprocessable',
+      detail: expect.stringContaining('bybit refuses it: error:handler not found'),
+    })
+  }
+})
+
 /** REST gives as many levels as it was asked for. */
 function answer(played: Play): void {
   const { instrument, request } = played.of('ask-snapshot').at(-1) ?? {}

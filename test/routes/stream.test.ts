@@ -52,6 +52,16 @@ describe('GET /v1/stream/{exchange}', () => {
     expect(new URL(requests[0]?.url ?? '').search).toBe(topics)
   })
 
+  it('answers a HEAD without a stream that nobody reads', async () => {
+    const { object, requests } = objectWith(() => new Response('data: []\n\n'))
+    for (const path of ['/v1/stream/okx?topic=status', '/v1/stream?topic=status:okx']) {
+      const { response } = await askWith(path, { feed: object, relay: object }, { method: 'HEAD', headers: EVENTS })
+      expect(response.status).toBe(200)
+      expect(response.headers.get('Content-Type')).toBe('text/event-stream')
+    }
+    expect(requests).toEqual([])
+  })
+
   it('lets nobody take the role of our own objects', async () => {
     const { object, requests } = objectWith(accept)
     const headers = { ...UPGRADE, 'X-ZVT-Role': 'relay', 'X-Other': 'kept' }
