@@ -58,10 +58,14 @@ export class ClientSockets {
 
   /** Answers a request for a stream, in the form that it asks for. */
   async open(request: Request, isInternal: boolean): Promise<Response> {
-    if (request.headers.get('Upgrade')?.toLowerCase() === 'websocket') return this.#upgrade(isInternal)
     const { hub, clock, exchanges, pathExchange, settle } = this.#options
-    const reading = readEventTopics(new URL(request.url), exchanges, pathExchange)
+    const isUpgrade = request.headers.get('Upgrade')?.toLowerCase() === 'websocket'
+    const url = new URL(request.url)
+    // A socket may begin with none, and subscribe later.
+    if (isUpgrade && !url.searchParams.has('topic')) return this.#upgrade(isInternal, [])
+    const reading = readEventTopics(url, exchanges, pathExchange)
     if (!reading.ok) return Response.json(reading, { status: 400 })
+    if (isUpgrade) return this.#upgrade(isInternal, reading.topics)
     const owner: EventStreamOwner = { hub, now: () => clock.now(), settle: (_client, requests) => settle(requests) }
     const stream = await openEventStream(owner, reading.topics)
     if (!(stream instanceof ReadableStream)) return Response.json(stream, { status: 400 })
@@ -106,13 +110,13 @@ export class ClientSockets {
     }
   }
 
-  #upgrade(isInternal: boolean): Response {
+  #upgrade(isInternal: boolean, topics: readonly ClientTopic[]): Response {
     const { 0: theirs, 1: ours } = new WebSocketPair()
     this.#ctx.acceptWebSocket(ours)
     const client = this.#add(ours, isInternal)
     const { settings } = this.#options.hub.attachment(client)
     ours.serializeAttachment({ isInternal, settings, topics: [] } satisfies Attachment)
-    this.#options.settle([])
+    this.#options.settle(this.#options.hub.subscribe(client, topics))
     return new Response(null, { status: 101, webSocket: theirs })
   }
 

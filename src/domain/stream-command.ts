@@ -23,6 +23,7 @@ export const MAX_SUBSCRIPTIONS = 200
 const MAX_ARGS = 1_000
 /** No name of an instrument comes near this, in any script and form. */
 const MAX_SYMBOL_LENGTH = 120
+const ACROSS = `${channelsAcross.join(' and ')} with the exchange ${ALL_EXCHANGES}`
 const DEFAULT_INTERVAL: Interval = '1m'
 const DEFAULT_DEPTH: BookDepth = 20
 /** Percent: what is worth anything at all. */
@@ -37,7 +38,9 @@ const MAX_MESSAGES_PER_SECOND = 10_000
 export type StreamErrorCode = ErrorCode | 'unknown_channel' | 'too_many_subscriptions' | 'not_subscribed' | 'cancelled'
 
 /** The client's own; it comes back in every answer. */
-const requestId = z.union([z.string().max(64), z.int()]).nullish()
+const requestId = z
+  .union([z.string().max(64), z.int()], { error: 'must be a text of at most 64 characters, or an integer' })
+  .nullish()
 export type RequestId = string | number | null
 
 /** One thing to subscribe to. */
@@ -97,7 +100,8 @@ const commandsOf = <Arg extends z.ZodType>(arg: Arg) =>
     z.object({ op: z.literal('ping'), id: requestId }),
     z.object({ op: z.literal('pong'), id: z.int() }).meta({ description: 'Answers a `ping` of the server' }),
     z.object({ op: z.literal('list'), id: requestId }),
-    z.object({
+    // A misspelt setting must not pass for one that was made.
+    z.strictObject({
       op: z.literal('configure'),
       id: requestId,
       conflateMs: z.int().min(0).max(MAX_CONFLATE_MS).nullish().meta({
@@ -120,7 +124,16 @@ export type StreamCommand = z.infer<typeof lenientCommand>
 const olderCommand = z.object({
   method: z.string(),
   id: requestId,
-  params: z.union([z.array(z.unknown()), z.looseObject({})]).optional(),
+  params: z.union([z.array(z.unknown()), z.looseObject({})]).nullish(),
+})
+
+/** The older form of a subscription, as documented. */
+export const olderSubscription = z.object({
+  method: z.enum(['subscribe', 'unsubscribe']),
+  id: requestId,
+  params: z.union([topicArg, z.array(topicArg).min(1).max(MAX_ARGS)]).meta({
+    description: '`kline`, `trade`, `depth` and `orderbook` are understood as channels, too',
+  }),
 })
 
 /** How the older form spells channels. */
@@ -137,6 +150,8 @@ export const MAX_COMMAND_CHARACTERS = 16 * 1_024
 /** What is no command, and why. */
 export interface InvalidCommand {
   readonly op: 'invalid'
+  /** The client's own, where it can be read. */
+  readonly id: RequestId
   readonly detail: string
 }
 
@@ -146,23 +161,30 @@ export function readCommand(text: string): StreamCommand | InvalidCommand {
   try {
     value = JSON.parse(text)
   } catch {
-    return { op: 'invalid', detail: 'not a command: it is no JSON' }
+    return { op: 'invalid', id: null, detail: 'not a command: it is no JSON' }
   }
   const older = olderCommand.safeParse(value)
   const result = lenientCommand.safeParse(older.success ? modernize(older.data) : value)
-  return result.success ? result.data : { op: 'invalid', detail: faultOf(result.error) }
+  return result.success ? result.data : { op: 'invalid', id: idOf(value), detail: faultOf(result.error) }
+}
+
+function idOf(value: unknown): RequestId {
+  return z.looseObject({ id: requestId }).safeParse(value).data?.id ?? null
 }
 
 function faultOf({ issues: [issue] }: z.ZodError): string {
+  if (issue?.code === 'unrecognized_keys') return `${issue.keys.join(', ')}: there is no such setting`
   const [field] = issue?.path ?? []
   if (field === undefined) return 'not a command: it must be an object with an op'
   if (field === 'op') return 'op must be subscribe, unsubscribe, ping, pong, list or configure'
   return `${String(field)}: ${issue?.message}`
 }
 
+/** Topics are its parameters; what any other method needs are members of them. */
 function modernize({ method, id, params }: z.infer<typeof olderCommand>): object {
   if (Array.isArray(params)) return { op: method, id, args: params }
-  return { ...params, op: method, id, args: [params] }
+  if (method === 'subscribe' || method === 'unsubscribe') return { op: method, id, args: [params] }
+  return { id, ...params, op: method }
 }
 
 export type TopicReading =
@@ -184,10 +206,14 @@ export function readTopic(arg: unknown, exchanges: readonly string[], pathExchan
   if (!isChannel(channel)) return refused('unknown_channel', `channel must be one of ${channels.join(', ')}`)
   const named = channel === 'status' ? { symbol: null, exchange: null } : readSymbol(symbol)
   if (named === undefined) return refused('invalid_request', 'symbol must be like BTC-USDT or BTC-USDT-PERP')
-  if (channel === 'arbitrage' || parsed.data.exchange === ALL_EXCHANGES) {
-    return readAcross(channel, named, parsed.data, exchanges, pathExchange)
+  const isAcross = channel === 'arbitrage' || parsed.data.exchange === ALL_EXCHANGES
+  const owners = isAcross ? 'across' : 'one'
+  const strange = ownMembers.find((own) => parsed.data[own.name] !== undefined && !own[owners].includes(channel))
+  if (isAcross) {
+    const reading = readAcross(channel, named, parsed.data, exchanges, pathExchange)
+    return reading.ok && strange !== undefined ? refused('invalid_request', strange.detail) : reading
   }
-  if (parsed.data.fees !== undefined) return refused('invalid_request', NO_FEES)
+  if (strange !== undefined) return refused('invalid_request', strange.detail)
   const exchange = parsed.data.exchange ?? pathExchange ?? named.exchange
   if (exchange === null || !exchanges.includes(exchange)) {
     return refused('unknown_exchange', `exchange must be ${exchanges.join(', ')}`)
@@ -207,6 +233,23 @@ export function readTopic(arg: unknown, exchanges: readonly string[], pathExchan
   }
   return { ok: true, topic }
 }
+
+interface OwnMember {
+  readonly name: 'interval' | 'depth' | 'quotes' | 'threshold' | 'fees'
+  /** The channels that have it, of one exchange and across all. */
+  readonly one: readonly Channel[]
+  readonly across: readonly Channel[]
+  readonly detail: string
+}
+
+/** What only some channels have: on any other a client means something that it would not get. */
+const ownMembers: readonly OwnMember[] = [
+  { name: 'interval', one: ['candles'], across: [], detail: 'interval is for candles only' },
+  { name: 'depth', one: ['book'], across: [], detail: 'depth is for book only' },
+  { name: 'quotes', one: [], across: channelsAcross, detail: `quotes are for ${ACROSS} only` },
+  { name: 'threshold', one: [], across: ['arbitrage'], detail: 'threshold is for arbitrage only' },
+  { name: 'fees', one: [], across: ['arbitrage'], detail: 'fees are for arbitrage only' },
+]
 
 function argFault({ issues: [issue] }: z.ZodError): string {
   const members = Object.keys(topicArg.shape).join(', ')
@@ -241,7 +284,7 @@ function readAcross(
     return refused('unprocessable', INVERSE_SIZES)
   }
   const topic = { channel, exchange, symbol, interval: null, depth: null, ...(quotes === undefined ? {} : { quotes }) }
-  if (channel === 'bbo') return fees === undefined ? { ok: true, topic } : refused('invalid_request', NO_FEES)
+  if (channel === 'bbo') return { ok: true, topic }
   const least = parseThreshold(threshold)
   if (least === undefined) {
     return refused('invalid_request', 'threshold must be percent with at most 6 places, such as 0.05')
@@ -251,8 +294,6 @@ function readAcross(
   if (!own.ok) return refused('invalid_request', `fees: ${own.faults[0]}`)
   return { ok: true, topic: { ...topic, threshold: least, fees: formatFees(own.fees) } }
 }
-
-const NO_FEES = 'fees are for arbitrage only'
 
 interface SymbolReading {
   /** `null`: of an exchange as a whole. */

@@ -29,8 +29,8 @@ export function answerCommand(
   context: CommandContext,
 ): readonly SubscribeRequest[] {
   const { queue } = client
-  const end = (code: StreamErrorCode, detail: string) => {
-    queue.append(errorMessage(null, code, detail))
+  const end = (code: StreamErrorCode, detail: string, id: RequestId = null) => {
+    queue.append(errorMessage(id, code, detail))
     queue.flush(context.now)
     queue.close(1008, detail)
     return []
@@ -40,13 +40,13 @@ export function answerCommand(
   const command = readCommand(data)
   const isPong = command.op === 'pong' && queue.ponged(command.id)
   // Each topic that a connection may hold may cost a look into the database.
-  const cost = command.op === 'subscribe' ? Math.min(command.args.length, MAX_SUBSCRIPTIONS) : 1
+  const cost = 'args' in command ? Math.min(command.args.length, MAX_SUBSCRIPTIONS) : 1
   // Pongs come as often as there is data: they are free where they answer a ping.
   if (!isPong && !client.isInternal && !client.limit.take(context.now, cost))
-    return end('rate_limited', 'too many commands')
+    return end('rate_limited', 'too many commands', command.id)
   switch (command.op) {
     case 'invalid':
-      return end('invalid_request', command.detail)
+      return end('invalid_request', command.detail, command.id)
     case 'subscribe':
       return command.args.flatMap((arg) => subscribe(hub, client, command.id ?? null, arg, context))
     case 'unsubscribe':

@@ -168,7 +168,8 @@ export class ClientQueue {
   /** Ends the connection of a client that does not follow; what is pending is not sent. */
   giveUp(): void {
     this.#pending = []
-    this.close(1008, 'too slow: answer each ping with {"op":"pong","id":...}')
+    const isPinged = this.#socket.buffer === undefined
+    this.close(1008, isPinged ? 'too slow: answer each ping with {"op":"pong","id":...}' : 'too slow')
   }
 
   /** Characters that are held back and not sent yet. */

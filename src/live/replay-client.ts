@@ -29,7 +29,7 @@ import { SlowWatch } from './slow-watch.ts'
 const MAX_UNACKNOWLEDGED = 1_024 * 1_024
 /** Real ms. */
 const PATIENCE_MS = 30_000
-const TOO_LONG: InvalidCommand = { op: 'invalid', detail: 'a command is text of at most 16 kB' }
+const TOO_LONG: InvalidCommand = { op: 'invalid', id: null, detail: 'a command is text of at most 16 kB' }
 
 export interface ReplayClientOptions {
   readonly exchange: string
@@ -96,8 +96,9 @@ export class ReplayClient {
     const command = isText ? readCommand(data) : TOO_LONG
     const isPong = command.op === 'pong' && this.#watch.ponged(command.id)
     if (isPong) this.#waiting?.abort()
-    else if (!this.#limit.take(this.#options.clock.now(), 1)) this.#refuse('rate_limited', 'too many commands')
-    else if (command.op === 'invalid') this.#refuse('invalid_request', command.detail)
+    else if (!this.#limit.take(this.#options.clock.now(), 1))
+      this.#refuse('rate_limited', 'too many commands', command.id)
+    else if (command.op === 'invalid') this.#refuse('invalid_request', command.detail, command.id)
     else this.#answer(command)
   }
 
@@ -164,8 +165,8 @@ export class ReplayClient {
     }
   }
 
-  #refuse(code: StreamErrorCode, detail: string): void {
-    this.#send([errorMessage(null, code, detail)])
+  #refuse(code: StreamErrorCode, detail: string, id: RequestId = null): void {
+    this.#send([errorMessage(id, code, detail)])
     this.#close(1008, detail)
   }
 

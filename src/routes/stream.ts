@@ -19,7 +19,7 @@ const query = z.strictObject({
       type: 'array',
       items: { type: 'string' },
       description:
-        'For SSE, repeated: `trades:okx:BTC-USDT`, `candles:okx:BTC-USDT:1m`, `book:okx:BTC-USDT:20`, `status:okx`; ' +
+        'What to begin with, repeated; SSE needs at least one: `trades:okx:BTC-USDT`, `candles:okx:BTC-USDT:1m`, `book:okx:BTC-USDT:20`, `status:okx`; ' +
         'on `/v1/stream` also `bbo:*:BTC-USDT:usd-like` and `arbitrage:*:BTC-USDT:0.1:okx=0.0005,binance=0.00075` (the least ' +
         'net spread and taker fees of your own, which may be left out)',
       example: ['trades:okx:BTC-USDT'],

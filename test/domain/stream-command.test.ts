@@ -99,5 +99,5 @@ it.each([
   ['{"op":"subscribe","args":[]}', 'args: '],
   ['{"op":"configure","conflateMs":-1}', 'conflateMs: '],
 ])('says what is wrong with %s', (text, detail) => {
-  expect(readCommand(text)).toEqual({ op: 'invalid', detail: expect.stringContaining(detail) })
+  expect(readCommand(text)).toEqual({ op: 'invalid', id: null, detail: expect.stringContaining(detail) })
 })

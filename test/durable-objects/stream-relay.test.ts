@@ -15,8 +15,8 @@ const subscribe = { op: 'subscribe', id: 1, args: [status] }
 const relay = deps.relay('weur', 0)
 
 /** A client of a relay. */
-async function connect() {
-  const { webSocket } = await relay.fetch('https://relay/v1/stream', { headers: { Upgrade: 'websocket' } })
+async function connect(query = '') {
+  const { webSocket } = await relay.fetch(`https://relay/v1/stream${query}`, { headers: { Upgrade: 'websocket' } })
   if (webSocket === null) throw new Error('no WebSocket')
   const messages: Message[] = []
   const closes: number[] = []
@@ -55,6 +55,14 @@ describe('StreamRelay', () => {
     expect(state?.['seq']).toBe(state?.['prevSeq'])
     client.say({ op: 'list', id: 2 })
     expect(await client.of('subscriptions')).toMatchObject([{ id: 2, topics: [status] }])
+  })
+
+  it('begins with the topics of the URL, or does not open', async () => {
+    const client = await connect('?topic=status:okx')
+    expect(await client.of('subscribed')).toMatchObject([{ id: null, ...status }])
+    const refused = await relay.fetch('https://relay/v1/stream?topic=prices:okx', { headers: { Upgrade: 'websocket' } })
+    expect(refused.status).toBe(400)
+    expect(await refused.json()).toMatchObject({ code: 'invalid_request', errors: [{ path: 'topic' }] })
   })
 
   it('hands on refusals of the feed, with what the client sent', async () => {

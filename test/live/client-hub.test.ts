@@ -55,6 +55,10 @@ describe('subscriptions', () => {
       { channel: 'book', symbol: 'BTC-USDT', depth: 21 },
       { channel: 'trades', symbol: 'cryptopair_binance_btcusdt' },
       'trades',
+      { channel: 'trades', symbol: 'BTC-USDT', interval: '1m' },
+      { channel: 'ticker', symbol: 'BTC-USDT', depth: 5 },
+      { channel: 'bbo', symbol: 'BTC-USDT', quotes: 'usd-like' },
+      { channel: 'bbo', exchange: '*', symbol: 'BTC-USDT', threshold: 1 },
       { channel: 'trades', symbol: 'XXX-YYY' },
     ]
     const requests = client.say({ op: 'subscribe', id: 'a', args })
@@ -63,12 +67,14 @@ describe('subscriptions', () => {
     hub.flush(0)
     const codes = ['unknown_channel', 'unknown_exchange', 'invalid_request', 'unknown_interval', 'invalid_request']
     expect(client.read()).toMatchObject(
-      [...codes, 'unknown_instrument', 'invalid_request', 'unknown_instrument'].map((code, index) => ({
-        type: 'error',
-        id: 'a',
-        code,
-        arg: args[index],
-      })),
+      [...codes, 'unknown_instrument', ...Array(5).fill('invalid_request'), 'unknown_instrument'].map(
+        (code, index) => ({
+          type: 'error',
+          id: 'a',
+          code,
+          arg: args[index],
+        }),
+      ),
     )
     expect(client.closed).toBeUndefined()
   })
@@ -184,6 +190,7 @@ describe('abuse', () => {
     ['no JSON', 'subscribe', 'invalid_request'],
     ['no command', '{"op":"explode"}', 'invalid_request'],
     ['no args', '{"op":"subscribe","args":[]}', 'invalid_request'],
+    ['a setting that does not exist', '{"op":"configure","conflatems":500}', 'invalid_request'],
     ['over 16 kB', JSON.stringify({ op: 'ping', id: 1, x: 'x'.repeat(17_000) }), 'payload_too_large'],
   ])('%s: an error, then 1008', (_, text, code) => {
     const hub = createHub()
@@ -192,6 +199,36 @@ describe('abuse', () => {
     expect(client.read()).toMatchObject([{ type: 'error', code }])
     expect(client.closed?.code).toBe(1008)
     expect(hub.size).toBe(0)
+  })
+
+  it('is told with the id of the command, where there is one', () => {
+    const says = (command: object) => {
+      const client = new TestClient(createHub())
+      client.say(command)
+      return client.read()
+    }
+    expect(says({ op: 'configure', id: 7, conflatems: 500 })).toMatchObject([
+      { type: 'error', id: 7, detail: 'conflatems: there is no such setting' },
+    ])
+    expect(says({ op: 'list', id: { a: 1 } })).toMatchObject([
+      { type: 'error', id: null, detail: 'id: must be a text of at most 64 characters, or an integer' },
+    ])
+  })
+
+  it('is nothing in the older form', () => {
+    const hub = createHub()
+    const client = new TestClient(hub)
+    hub.flush(5_000)
+    const [ping] = client.read()
+    client.say({ method: 'pong', params: { id: ping?.id } })
+    client.say({ method: 'list', id: 'l', params: null })
+    client.say({ method: 'configure', params: { id: 3, conflateMs: 100 } })
+    hub.flush(10_000)
+    expect(client.read()).toMatchObject([
+      { type: 'subscriptions', id: 'l' },
+      { type: 'configured', id: 3, conflateMs: 100 },
+      { type: 'ping' },
+    ])
   })
 
   it('takes 300 commands at once, then 20 a second', () => {

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { streamCommand } from '../../domain/stream-command.ts'
+import { olderSubscription, streamCommand } from '../../domain/stream-command.ts'
 import { exchangeNames } from '../../exchanges/registry.ts'
 import { serverMessages } from './messages.ts'
 
@@ -12,7 +12,7 @@ const description = `Live trades, candles, tickers, best bids and offers, order 
 and, with \`exchange: "*"\`, the best bid and offer and arbitrage across them.
 A client sends one command a message; the server sends frames, each a JSON array of messages.
 A replay sends what is stored as the same messages, with an \`epoch\` that begins with \`replay-\`, and \`end\` as the last one.
-Close codes: 1000 end of a replay, 1008 slow or abuse, 1011 a replay that broke off, 1012 restart, 4401 not allowed.`
+Close codes: 1000 end of a replay, 1008 slow or abuse, 1011 a replay that broke off, 1012 restart.`
 
 /** The description of the stream: what clients send is what is validated. */
 export function describeStream(url: URL) {
@@ -75,7 +75,7 @@ function schemas(): Readonly<Record<string, object>> {
   const named = Object.entries(serverMessages).map(([type, schema]) => [type, schemaOf(schema)] as const)
   const oneOf = named.map(([type]) => ({ $ref: `#/components/schemas/${type}` }))
   return {
-    Command: schemaOf(streamCommand),
+    Command: { oneOf: [schemaOf(streamCommand), schemaOf(olderSubscription)] },
     Frame: { type: 'array', items: { oneOf }, description: 'Messages in the order in which they were made' },
     ...Object.fromEntries(named),
   }
