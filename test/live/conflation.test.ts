@@ -165,8 +165,9 @@ describe('conflated', () => {
     const hub = createHub(stateOf === undefined ? {} : { stateOf })
     const client = new TestClient(hub)
     for (const { topic } of Object.values(market.lines)) {
-      const { channel, exchange, symbol } = topic
-      for (const request of client.say({ op: 'subscribe', args: [{ channel, exchange, symbol, depth: 5 }] })) {
+      const { channel, exchange, symbol, interval, depth } = topic
+      const arg = { channel, exchange, symbol, interval: interval ?? undefined, depth: depth ?? undefined }
+      for (const request of client.say({ op: 'subscribe', args: [arg] })) {
         hub.accept(request, { topic, epoch: 'e', seq: 0, state: null })
       }
     }
