@@ -5,6 +5,7 @@ import type { Heard, StreamFrame } from '../exchanges/stream.ts'
 import { FeedHealth } from './feed-health.ts'
 import type { FeedEffect, FeedInput } from './feed-io.ts'
 import { FeedTopics } from './feed-topics.ts'
+import { LineNumbers } from './line-numbers.ts'
 import type { MarketTopic, StoredMark, TopicMarks } from './market-topic.ts'
 import type { FeedStatus } from './status.ts'
 import { TradesTopic } from './trades-topic.ts'
@@ -59,7 +60,7 @@ export class FeedSession {
     this.#upstream = new Upstream({ api: connector.stream, hosts, random, emit: this.#emit })
     this.#watch = new Watch(this.#upstream, this.#emit)
     const [counters, emit] = [{ gaps: 0, resyncs: 0 }, this.#emit]
-    const surroundings = { emit, counters, random, turns: new Turns() }
+    const surroundings = { emit, counters, random, turns: new Turns(), numbers: new LineNumbers() }
     this.#topics = new FeedTopics({ connector, upstream: this.#upstream, marks: this.#marks, surroundings })
     const { exchange } = connector
     this.#health = new FeedHealth({ exchange, epoch, upstream: this.#upstream, counters, emit })

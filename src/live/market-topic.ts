@@ -3,6 +3,7 @@ import type { StoredInstrument } from '../domain/series.ts'
 import type { ClientTopic } from '../domain/topic.ts'
 import type { Heard } from '../exchanges/stream.ts'
 import type { FeedEffect, FeedInput, Newest } from './feed-io.ts'
+import type { LineNumbers } from './line-numbers.ts'
 import { TopicLine } from './messages.ts'
 import type { TradeMark } from './trade-ids.ts'
 import type { Turns } from './turns.ts'
@@ -44,6 +45,7 @@ export interface TopicSurroundings {
   readonly resubscribe: (topic: MarketTopic, now: number) => void
   /** Whose turn it is to ask REST for what may have been missed. */
   readonly turns: Turns
+  readonly numbers: LineNumbers
   readonly counters: { gaps: number; resyncs: number }
   /** In [0, 1). */
   readonly random: () => number
@@ -89,12 +91,14 @@ export abstract class MarketTopic {
 
   /** Serves a client topic from now on. */
   open(topic: ClientTopic): TopicLine {
-    const line = new TopicLine(topic, this.instrument.exchangeSymbol)
+    const line = new TopicLine(topic, this.instrument.exchangeSymbol, this.surroundings.numbers.first)
     this.lines.set(line.key, line)
     return line
   }
 
   close(key: string): void {
+    const line = this.lines.get(key)
+    if (line !== undefined) this.surroundings.numbers.ended(line)
     this.lines.delete(key)
   }
 

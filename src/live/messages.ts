@@ -33,7 +33,7 @@ const channelOfType: ReadonlyMap<string, string> = new Map(
 export type NoticeType = 'gap' | 'resync' | 'stale'
 
 /**
- * The messages of one topic, numbered from 1 in the order in which they are made. `exchangeTime` and `receivedTime` are
+ * The messages of one topic, numbered in the order in which they are made. `exchangeTime` and `receivedTime` are
  * ms UTC by the exchange's clock and by ours; `data` is JSON text.
  */
 export class TopicLine {
@@ -41,10 +41,14 @@ export class TopicLine {
   readonly key: string
   readonly #dataHead: string
   readonly #noticeHead: string
-  #seq = 0
+  #seq: number
 
-  /** @param exchangeSymbol `null` for the status of an exchange, and for what is across exchanges */
-  constructor(topic: ClientTopic, exchangeSymbol: string | null) {
+  /**
+   * @param exchangeSymbol `null` for the status of an exchange, and for what is across exchanges
+   * @param begin the first message has the number after it
+   */
+  constructor(topic: ClientTopic, exchangeSymbol: string | null, begin = 0) {
+    this.#seq = begin
     this.topic = topic
     this.key = topicKey(topic)
     const named = `"exchange":${quote(topic.exchange)}`
@@ -56,7 +60,7 @@ export class TopicLine {
     this.#noticeHead = `"channel":"${topic.channel}",${about}${parameterOf(topic)},"exchangeTime":null`
   }
 
-  /** Of the newest message; 0 before the first. */
+  /** Of the newest message; the begin before the first. */
   get seq(): number {
     return this.#seq
   }

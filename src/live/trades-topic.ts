@@ -36,7 +36,8 @@ export class TradesTopic extends MarketTopic {
   ) {
     super(instrument, surroundings)
     const { exchange, symbol, exchangeSymbol } = instrument
-    this.#line = new TopicLine({ channel: 'trades', exchange, symbol, interval: null, depth: null }, exchangeSymbol)
+    const topic: ClientTopic = { channel: 'trades', exchange, symbol, interval: null, depth: null }
+    this.#line = new TopicLine(topic, exchangeSymbol, surroundings.numbers.first)
     this.#recovery = recovery
     this.#origin = marks.trades[instrument.id] ?? null
     this.#trades = new TradeLine({ recovery, mark: this.#origin })
@@ -49,6 +50,11 @@ export class TradesTopic extends MarketTopic {
   override open(_topic: ClientTopic): TopicLine {
     this.lines.set(this.#line.key, this.#line)
     return this.#line
+  }
+
+  /** Its numbers go on: trades are stored with them. */
+  override close(key: string): void {
+    this.lines.delete(key)
   }
 
   override receive(event: MarketEvent, socket: number, now: number): void {
@@ -122,6 +128,7 @@ export class TradesTopic extends MarketTopic {
 
   override end(marks: TopicMarks): void {
     delete marks.trades[this.instrument.id]
+    this.surroundings.numbers.ended(this.#line)
     this.surroundings.emit({ kind: 'end-trades', instrumentId: this.instrument.id, knownTo: this.knownTo })
   }
 

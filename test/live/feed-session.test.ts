@@ -34,6 +34,31 @@ describe('what is streamed', () => {
     expect(played.sockets.size).toBe(1)
   })
 
+  it('never gives a number twice: one who comes back when it has ended sees that he missed something', () => {
+    const played = new Play('okx')
+    const bbo = 'bbo:okx:BTC-USDT'
+    played.demand(TRADES, bbo)
+    const hear = () => {
+      const row = { asks: [['2', '1', '0', '1']], bids: [['1', '1', '0', '1']], ts: String(played.now), seqId: 1 }
+      const socketOf = (path: string) => played.open.find(({ url }) => url.endsWith(path))
+      played.frame(okx('bbo-tbt', 'BTC-USDT', [row]), socketOf('public'))
+      played.trade('BTC-USDT', played.now / SECOND, socketOf('business'))
+    }
+    played.wait(10 * SECOND, hear)
+    played.release(TRADES)
+    played.release(bbo)
+    played.wait(2 * MINUTE)
+    played.demand(TRADES, bbo)
+    const seqs = [TRADES, bbo].map((key) => played.session.state(topicOf(key), played.now).seq)
+    for (const seq of seqs) expect(seq).toBeGreaterThan(10)
+    played.wait(3 * SECOND, hear)
+    for (const key of [TRADES, bbo]) {
+      const told = played.told(key).map(({ seq }) => seq)
+      expect(told).toEqual([...new Set(told)].sort((a, b) => a - b))
+      expect(told).toHaveLength(13)
+    }
+  })
+
   it('is unsubscribed where others share the socket', () => {
     const played = new Play('okx')
     played.demand(TRADES, 'trades:okx:ETH-USDT')
