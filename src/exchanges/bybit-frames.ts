@@ -126,7 +126,7 @@ function readBbo(message: Cells, topic: string): StreamFrame {
   const book = needRecord(message['data'], 'data')
   const bid = bestOf(book['b'], 'b', isSnapshot)
   const ask = bestOf(book['a'], 'a', isSnapshot)
-  return data(topic, [
+  return newest(topic, isSnapshot, [
     {
       channel: 'bbo',
       exchangeSymbol: needText(book['s'], 's'),
@@ -136,6 +136,10 @@ function readBbo(message: Cells, topic: string): StreamFrame {
       ...(ask === undefined ? {} : { ask }),
     },
   ])
+}
+
+function newest(topic: string, isSnapshot: boolean, events: readonly MarketEvent[]): StreamFrame {
+  return isSnapshot ? data(topic, events) : { kind: 'data', stream: topic, events, isPartial: true }
 }
 
 /** The one level that is not a removal; `null`: there is none, `undefined`: nothing is said of this side. */
@@ -159,7 +163,7 @@ function readType(message: Cells): 'snapshot' | 'delta' {
  * https://bybit-exchange.github.io/docs/v5/websocket/public/ticker
  */
 function readTicker(message: Cells, topic: string, kind: InstrumentKind): StreamFrame {
-  readType(message)
+  const isSnapshot = readType(message) === 'snapshot'
   const record = needRecord(message['data'], 'data')
   const exchangeSymbol = needText(record['symbol'], 'symbol')
   const base = { exchangeSymbol, exchangeTime: needTime(message['ts'], 'ts') }
@@ -175,7 +179,7 @@ function readTicker(message: Cells, topic: string, kind: InstrumentKind): Stream
     const value = optionalAmount(record['openInterestValue'], 'openInterestValue')
     events.push({ channel: 'open-interest', ...base, openInterest, value })
   }
-  return data(topic, events)
+  return newest(topic, isSnapshot, events)
 }
 
 type Mutable<T> = { -readonly [Key in keyof T]: T[Key] }

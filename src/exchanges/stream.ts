@@ -100,8 +100,16 @@ export interface Heard {
 }
 
 export type StreamFrame =
-  /** `stream`: the one that brings them, as it was subscribed; `null` where the frame does not say. */
-  | { readonly kind: 'data'; readonly stream: string | null; readonly events: readonly MarketEvent[] }
+  /**
+   * `stream`: the one that brings them, as it was subscribed; `null` where the frame does not say. `isPartial`: newest
+   * values, of which it says only what has changed since the frames before it; the first one after a subscribe is whole.
+   */
+  | {
+      readonly kind: 'data'
+      readonly stream: string | null
+      readonly events: readonly MarketEvent[]
+      readonly isPartial?: true
+    }
   /** `reply`: what the exchange wants to hear back. `heard`: the trades of an instrument up to a time of the exchange have been sent. */
   | { readonly kind: 'heartbeat'; readonly reply: string | null; readonly heard?: Heard }
   /** Of one request, or of the streams that it names; a list of streams may also be all that are subscribed now. */

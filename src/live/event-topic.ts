@@ -89,7 +89,7 @@ export class LiquidationsTopic extends MarketTopic {
   }
 }
 
-/** The open interest, whole in each event. */
+/** The open interest; what it is worth may be left out of an event where that has not changed. */
 export class OpenInterestTopic extends MarketTopic {
   #newest: { readonly event: OpenInterestEvent; readonly receivedTime: number } | null = null
 
@@ -98,8 +98,13 @@ export class OpenInterestTopic extends MarketTopic {
     return 'clock'
   }
 
-  override receive(event: MarketEvent, _socket: number, now: number): void {
-    if (event.channel !== 'open-interest') return
+  override get beginsWhole(): boolean {
+    return true
+  }
+
+  override receive(heard: MarketEvent, _socket: number, now: number, isPartial: boolean): void {
+    if (heard.channel !== 'open-interest' || (isPartial && this.#newest === null)) return
+    const event = isPartial ? { ...heard, value: heard.value ?? this.#newest?.event.value ?? null } : heard
     this.#newest = { event, receivedTime: now }
     this.dataTime = event.exchangeTime ?? now
     this.publish(event.exchangeTime, now, openInterestData(event))

@@ -243,7 +243,7 @@ export class FeedSession {
     stream?.data(now, socket)
     for (const event of frame.events) {
       const topics = this.#topics.ofSymbol(socket.endpoint.name, event.exchangeSymbol)
-      const topic = topics?.receive(event, stream, socket.id, now)
+      const topic = topics?.receive(event, stream, socket.id, now, frame.isPartial === true)
       if (stream === undefined) for (const likely of topic?.streams ?? []) likely.data(now, socket)
     }
   }

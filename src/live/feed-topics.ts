@@ -180,7 +180,9 @@ export class FeedTopics {
       stream.topics.add(topic)
       topic.streams.push(stream)
       const isHeard = stream.state === 'live' && !stream.isSignOfLife
-      if (isHeard && stream.socket !== null) topic.subscribed(stream.socket.id, now)
+      if (!isHeard || stream.socket === null) continue
+      topic.subscribed(stream.socket.id, now)
+      if (topic.beginsWhole && stream.hasBegun) upstream.resubscribe(stream, now)
     }
     return topic
   }

@@ -46,10 +46,16 @@ export class InstrumentTopics {
    * @param stream that brought it, where that is known: another one than the topic's may say the same, but later
    * @returns `undefined` where nobody needs it
    */
-  receive(event: MarketEvent, stream: UpstreamStream | undefined, socket: number, now: number) {
+  receive(
+    event: MarketEvent,
+    stream: UpstreamStream | undefined,
+    socket: number,
+    now: number,
+    isPartial: boolean,
+  ): MarketTopic | undefined {
     const topic = this.of(event)
     if (topic === undefined || (stream !== undefined && !stream.topics.has(topic))) return undefined
-    topic.receive(this.#countsContracts ? resolveEvent(event, this.instrument) : event, socket, now)
+    topic.receive(this.#countsContracts ? resolveEvent(event, this.instrument) : event, socket, now, isPartial)
     return topic
   }
 }

@@ -5,18 +5,21 @@ import { type Best, MarketTopic, type Probe, type TopicSurroundings } from './ma
 import { bboData, fundingData, tickerData } from './messages.ts'
 
 type LatestChannel = 'ticker' | 'bbo' | 'funding'
-type LatestEvent = Extract<MarketEvent, { readonly channel: LatestChannel }>
 
 /** However many frames cannot be read, the whole values are asked for no more often than this. */
 const REPAIR_MS = 60_000
+/** Changes that come without the whole values are waited out for so long: these were in a frame that could not be read. */
+const WHOLE_MS = 10_000
 
 /** A channel of which only the newest values count: clients get them whole, however little of them an event says. */
 export class LatestTopic extends MarketTopic {
   readonly latest = new Latest()
   readonly #channel: LatestChannel
   readonly #probe: Probe
-  /** What the fullest event said. */
-  #fields: ReadonlySet<string> = new Set()
+  /** It has heard how things stand: what has changed since then means something. */
+  #isWhole = false
+  /** Since when there were only changes, or when the whole values were asked for because of that. */
+  #partialSince: number | null = null
   /** Events leave out what has not changed: one that is lost is not made up for by the next. */
   #isByChanges = false
   #repairedAt = Number.NEGATIVE_INFINITY
@@ -31,18 +34,23 @@ export class LatestTopic extends MarketTopic {
     return this.#probe
   }
 
+  override get beginsWhole(): boolean {
+    return true
+  }
+
   override best(): Best | null {
     const { bbo } = this.latest
     return bbo === null ? null : { bid: bbo.values.bid?.price ?? null, ask: bbo.values.ask?.price ?? null }
   }
 
-  override receive(event: MarketEvent, _socket: number, now: number): void {
+  override receive(event: MarketEvent, _socket: number, now: number, isPartial: boolean): void {
     if (event.channel !== 'ticker' && event.channel !== 'bbo' && event.channel !== 'funding') return
-    if (event.channel !== this.#channel || !this.latest.receive(event, now)) return
-    if (!this.#isByChanges) this.#learn(event)
-    this.dataTime = event.exchangeTime ?? now
-    const newest = this.#newest()
-    if (newest !== null) this.publish(newest.exchangeTime, now, newest.values)
+    if (event.channel !== this.#channel) return
+    if (isPartial) this.#isByChanges = true
+    else this.#isWhole = true
+    // What it leaves out would be told as if the exchange did not send it.
+    if (!this.#isWhole) this.#awaitWhole(now)
+    else if (this.latest.receive(event, now)) this.#tell(event.exchangeTime ?? now, now)
   }
 
   override state(key: string): string | null {
@@ -65,11 +73,17 @@ export class LatestTopic extends MarketTopic {
     this.notify('stale', now, { since: now })
   }
 
-  /** Streams that say different things about funding leave nothing out by that. */
-  #learn(event: LatestEvent): void {
-    const fields = Object.keys(event.channel === 'bbo' ? sidesOf(event) : event.values)
-    if (fields.length > this.#fields.size) this.#fields = new Set(fields)
-    else if (fields.length < this.#fields.size) this.#isByChanges = fields.every((field) => this.#fields.has(field))
+  #tell(exchangeTime: number, now: number): void {
+    this.dataTime = exchangeTime
+    const newest = this.#newest()
+    if (newest !== null) this.publish(newest.exchangeTime, now, newest.values)
+  }
+
+  #awaitWhole(now: number): void {
+    this.#partialSince ??= now
+    if (now - this.#partialSince < WHOLE_MS) return
+    this.#partialSince = now
+    this.surroundings.resubscribe(this, now)
   }
 
   #newest(): LatestValues<string> | null {
@@ -83,8 +97,4 @@ export class LatestTopic extends MarketTopic {
         return funding === null ? null : { ...funding, values: fundingData(funding.values) }
     }
   }
-}
-
-function sidesOf({ bid, ask }: Extract<LatestEvent, { readonly channel: 'bbo' }>): object {
-  return { ...(bid === undefined ? {} : { bid }), ...(ask === undefined ? {} : { ask }) }
 }

@@ -84,6 +84,11 @@ export abstract class MarketTopic {
     return 'trade'
   }
 
+  /** Whether its streams first say how things stand: one that joins others at a stream needs to hear that again. */
+  get beginsWhole(): boolean {
+    return false
+  }
+
   /** The best prices as last heard, for a topic whose probe is `book`. */
   best(): Best | null {
     return null
@@ -106,7 +111,8 @@ export abstract class MarketTopic {
     return this.lines.get(key)
   }
 
-  abstract receive(event: MarketEvent, socket: number, now: number): void
+  /** @param isPartial whether it says only what has changed since the events before it */
+  abstract receive(event: MarketEvent, socket: number, now: number, isPartial: boolean): void
 
   /** What one who has just subscribed should know first, as a message; `null` where there is nothing yet. */
   abstract state(key: string, now: number): string | null

@@ -50,6 +50,11 @@ export class UpstreamStream {
     return streamKey(this)
   }
 
+  /** Whether data have come since it was last asked for: what it says first is over. */
+  get hasBegun(): boolean {
+    return this.dataAt !== null && this.dataAt >= (this.requestedAt ?? Number.POSITIVE_INFINITY)
+  }
+
   /** Data has come on a socket. */
   data(now: number, socket: UpstreamSocket): void {
     this.pace.data(now)

@@ -20,7 +20,11 @@ describe('frames of Bybit', () => {
   it('say of a ticker only what has changed', () => {
     const delta = '{"topic":"tickers.BTCUSDT","type":"delta","data":{"symbol":"BTCUSDT","markPrice":"7.10"},"ts":9}'
     const event = { channel: 'funding', exchangeSymbol: 'BTCUSDT', exchangeTime: 9, values: { markPrice: '7.1' } }
-    expect(stream.decode(delta, 'perpetual')).toEqual({ kind: 'data', stream: 'tickers.BTCUSDT', events: [event] })
+    expect(stream.decode(delta, 'perpetual')).toEqual({
+      ...{ kind: 'data', stream: 'tickers.BTCUSDT' },
+      events: [event],
+      isPartial: true,
+    })
   })
 
   it('say of a best price only the side that has changed', () => {

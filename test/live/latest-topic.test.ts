@@ -46,6 +46,63 @@ describe('newest values of an exchange that sends what has changed', () => {
   })
 })
 
+describe('one that joins others at a stream that says how things stand only once', () => {
+  const FUNDING = 'funding:bybit:BTC-USDT-PERP'
+  const INTEREST = 'open-interest:bybit:BTC-USDT-PERP'
+  const rates = { fundingRate: '0.0001', nextFundingTime: '1790000000000', markPrice: '100', indexPrice: '99' }
+  const ALL = { ...WHOLE, ...rates, openInterest: '7', openInterestValue: '700' }
+
+  it.each([
+    [BYBIT, FUNDING],
+    [FUNDING, BYBIT],
+    [INTEREST, BYBIT],
+    [BYBIT, INTEREST],
+  ])('hears it again, and until then nothing in part: %s, then %s', (first, second) => {
+    const played = new Play('bybit')
+    played.demand(first)
+    played.frame(bybitTicker('snapshot', ALL))
+    played.wait(5 * SECOND, () => played.frame(bybitTicker('delta', { lastPrice: '101', markPrice: '101' })))
+    operations(played)
+    played.demand(second)
+    expect(operations(played)).toEqual(['unsubscribe', 'subscribe'])
+    played.frame(bybitTicker('delta', { lastPrice: '102', fundingRate: '0.0002' }))
+    expect(played.told(second)).toEqual([])
+    played.frame(bybitTicker('snapshot', { ...ALL, lastPrice: '103' }))
+    played.frame(bybitTicker('delta', { markPrice: '104', lastPrice: '104' }))
+    for (const { data } of played.told(second)) expect(Object.values(data)).not.toContain(null)
+    expect(played.told(second).length).toBeGreaterThan(0)
+  })
+
+  it('asks once more where that was in a frame that could not be read', () => {
+    const played = new Play('bybit')
+    played.demand(BYBIT)
+    played.frame('{"topic":"tickers.BTCUSDT","type":"snap')
+    operations(played)
+    played.wait(9 * SECOND, () => played.frame(bybitTicker('delta', { lastPrice: '101' })))
+    expect(operations(played)).toEqual([])
+    played.wait(5 * SECOND, () => played.frame(bybitTicker('delta', { lastPrice: '101' })))
+    expect(operations(played)).toEqual(['unsubscribe', 'subscribe'])
+    played.frame(bybitTicker('snapshot', ALL))
+    expect(played.told(BYBIT).map(({ data }) => data['high'])).toEqual(['110'])
+  })
+
+  it('says of the open interest what it is worth, though a change leaves that out', () => {
+    const played = new Play('bybit')
+    played.demand(INTEREST)
+    played.frame(bybitTicker('snapshot', ALL))
+    played.frame(bybitTicker('delta', { openInterest: '8' }))
+    expect(played.told(INTEREST).at(-1)?.data).toEqual({ openInterest: '8', value: '700' })
+  })
+
+  it('does not ask for what is still to come', () => {
+    const played = new Play('bybit')
+    played.demand(BYBIT, FUNDING, INTEREST)
+    expect(operations(played)).toEqual(['subscribe'])
+    played.frame(bybitTicker('snapshot', ALL))
+    expect(played.told(FUNDING).at(-1)?.data).toMatchObject({ rate: '0.0001', markPrice: '100' })
+  })
+})
+
 describe('newest values of an exchange that sends them whole', () => {
   it('are left to the next event', () => {
     const played = new Play('bybit')
