@@ -77,12 +77,22 @@ export class BookTopic extends MarketTopic {
     return { bid: bids.priceAt(0) ?? null, ask: asks.priceAt(0) ?? null }
   }
 
-  override open(topic: ClientTopic): TopicLine {
-    const line = super.open(topic)
+  /** Where the stream brings the snapshot. */
+  override get beginsWhole(): boolean {
+    return !restRules.has(this.#rule)
+  }
+
+  override open(topic: ClientTopic, begun?: TopicLine): TopicLine {
+    const line = super.open(topic, begun)
     this.#views.set(line.key, { view: new BookView(topic.depth ?? DEFAULT_DEPTH), line })
     // The next flush tells the new view.
     if (this.#sync.state === 'live') this.#expectFlush()
     return line
+  }
+
+  override succeed(_former: MarketTopic, now: number): void {
+    this.surroundings.counters.resyncs += 1
+    this.notify('resync', now, { reason: 'the instrument has changed' })
   }
 
   override close(key: string): void {

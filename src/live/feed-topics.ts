@@ -3,8 +3,9 @@ import type { StoredInstrument } from '../domain/series.ts'
 import { type ClientTopic, isMarketChannel, topicKey } from '../domain/topic.ts'
 import type { ExchangeConnector } from '../exchanges/connector.ts'
 import { BookTopic } from './book-topic.ts'
+import { FeedInstruments, isSame } from './feed-instruments.ts'
 import type { Recorded } from './feed-io.ts'
-import { InstrumentTopics } from './instrument-topics.ts'
+import type { InstrumentTopics } from './instrument-topics.ts'
 import type { MarketTopic, TopicMarks, TopicSurroundings } from './market-topic.ts'
 import { createTopic } from './topics.ts'
 import { TradesTopic } from './trades-topic.ts'
@@ -16,7 +17,7 @@ const GRACE_MS = 60_000
 
 interface Demand {
   readonly topic: ClientTopic
-  readonly instrument: StoredInstrument
+  instrument: StoredInstrument
   /** Since when nobody listens; `null` while somebody does. */
   releasedAt: number | null
 }
@@ -34,15 +35,13 @@ export class FeedTopics {
   /** All that exist. */
   readonly all = new Set<MarketTopic>()
   readonly #options: FeedTopicsOptions
-  readonly #instruments = new Map<number, InstrumentTopics>()
-  /** By endpoint: the exchange's symbol says which instrument an event is about. */
-  readonly #bySymbol: ReadonlyMap<string, Map<string, InstrumentTopics>>
+  readonly #instruments: FeedInstruments
   readonly #demands = new Map<string, Demand>()
   readonly #recorded = new Set<MarketTopic>()
 
   constructor(options: FeedTopicsOptions) {
     this.#options = options
-    this.#bySymbol = new Map(options.connector.stream.endpoints.map(({ name }) => [name, new Map()]))
+    this.#instruments = new FeedInstruments(options.connector.stream.endpoints)
   }
 
   /** Whether the exchange streams it. */
@@ -64,7 +63,7 @@ export class FeedTopics {
 
   /** Whether what a client topic is made of is heard already. */
   isFollowed({ channel, interval }: ClientTopic, { id }: StoredInstrument): boolean {
-    return isMarketChannel(channel) && this.#instruments.get(id)?.find(channel, interval) !== undefined
+    return isMarketChannel(channel) && this.#instruments.ofId(id)?.find(channel, interval) !== undefined
   }
 
   /** How many exist, recorded ones included. */
@@ -78,9 +77,13 @@ export class FeedTopics {
    * A client needs a topic.
    * @throws AppError `unprocessable` where the exchange does not offer it
    */
-  demand(topic: ClientTopic, instrument: StoredInstrument, now: number): void {
+  demand(topic: ClientTopic, given: StoredInstrument, now: number): void {
     const key = topicKey(topic)
     const known = this.#demands.get(key)
+    const standing = this.#instruments.standingFor(given)
+    // Whoever asks may have looked it up a while ago: what is recorded is looked up every minute.
+    const isSettled = standing?.instrument.id === given.id && standing.isRecorded
+    const instrument = isSettled ? standing.instrument : this.#listed(given, known, now)
     const market = this.#ensure(topic, instrument, now)
     // One who comes while a rejected stream is tried again has not heard of it.
     for (const stream of market.sources) stream.isRejectionTold = false
@@ -103,7 +106,9 @@ export class FeedTopics {
   /** These instruments are recorded from now on, and no others. */
   record(recorded: readonly Recorded[], now: number): void {
     const wanted = new Set<MarketTopic>()
-    for (const { instrument, intervals } of recorded) {
+    // Where the symbol of one stands for another by now, that one is over.
+    const listed = recorded.filter(({ instrument }) => isSame(this.#listed(instrument, undefined, now), instrument))
+    for (const { instrument, intervals } of listed) {
       const base = { exchange: instrument.exchange, symbol: instrument.symbol, depth: null } as const
       const topics: ClientTopic[] = intervals.map((interval) => ({ ...base, channel: 'candles', interval }))
       for (const topic of [{ ...base, channel: 'trades', interval: null } as const, ...topics]) {
@@ -135,15 +140,55 @@ export class FeedTopics {
   find(key: string): MarketTopic | undefined {
     const demand = this.#demands.get(key)
     if (demand === undefined || !isMarketChannel(demand.topic.channel)) return undefined
-    return this.#instruments.get(demand.instrument.id)?.find(demand.topic.channel, demand.topic.interval)
+    return this.#instruments.ofId(demand.instrument.id)?.find(demand.topic.channel, demand.topic.interval)
   }
 
   ofInstrument(id: number): InstrumentTopics | undefined {
-    return this.#instruments.get(id)
+    return this.#instruments.ofId(id)
   }
 
   ofSymbol(endpoint: string, exchangeSymbol: string): InstrumentTopics | undefined {
-    return this.#bySymbol.get(endpoint)?.get(exchangeSymbol)
+    return this.#instruments.ofSymbol(endpoint, exchangeSymbol)
+  }
+
+  /**
+   * The instrument that is listed now. Where one stood for it that was listed earlier, or whose contracts had another
+   * size, clients of that one go on with this one.
+   * @param known what was demanded under the same name
+   */
+  #listed(given: StoredInstrument, known: Demand | undefined, now: number): StoredInstrument {
+    const formers = [() => this.#instruments.standingFor(given)?.instrument, () => known?.instrument]
+    for (const find of formers) {
+      const former = find()
+      if (former === undefined || isSame(former, given)) continue
+      if (former.id > given.id) return former
+      this.#replace(former, given, now)
+    }
+    return given
+  }
+
+  #replace(former: StoredInstrument, instrument: StoredInstrument, now: number): void {
+    const formers = this.#instruments.ofId(former.id)
+    // Under the same id nothing was missed so far: it is gone on from there.
+    if (former.id === instrument.id) for (const topic of formers?.all() ?? []) topic.mark(this.#options.marks)
+    const replaced = new Map<MarketTopic, MarketTopic>()
+    for (const [key, demand] of this.#demands) {
+      const { topic } = demand
+      if (demand.instrument.id !== former.id || !isMarketChannel(topic.channel)) continue
+      const old = formers?.find(topic.channel, topic.interval)
+      if (!this.offers(topic, instrument)) {
+        old?.rejected('it is listed as something else now', now)
+        continue
+      }
+      demand.instrument = instrument
+      const young = this.#ensure(topic, instrument, now)
+      const line = old?.line(key)
+      old?.close(key)
+      young.open(topic, line)
+      if (old !== undefined) replaced.set(old, young)
+    }
+    for (const [old, young] of replaced) young.succeed(old, now)
+    this.#dropUnneeded(now)
   }
 
   /** The topic, made with its streams where it is new. */
@@ -151,7 +196,7 @@ export class FeedTopics {
     const { connector, upstream, marks, surroundings } = this.#options
     const { channel, interval } = wanted
     if (!isMarketChannel(channel)) throw new RangeError(`${channel} is no topic of an instrument`)
-    const topics = this.#topicsOf(instrument)
+    const topics = this.#instruments.take(instrument)
     const known = topics.find(channel, interval)
     if (known !== undefined) return known
     const names = connector.stream.streamsOf({ channel, instrument, interval })
@@ -187,25 +232,10 @@ export class FeedTopics {
     return topic
   }
 
-  #topicsOf(instrument: StoredInstrument): InstrumentTopics {
-    const known = this.#instruments.get(instrument.id)
-    if (known !== undefined) return known
-    const topics = new InstrumentTopics(instrument)
-    this.#instruments.set(instrument.id, topics)
-    for (const { name, kinds } of this.#options.connector.stream.endpoints) {
-      if (kinds.includes(instrument.kind)) this.#bySymbol.get(name)?.set(instrument.exchangeSymbol, topics)
-    }
-    return topics
-  }
-
   #dropUnneeded(now: number): void {
-    for (const topics of this.#instruments.values()) {
+    for (const topics of this.#instruments.all()) {
       for (const topic of topics.all()) if (!topic.isNeeded) this.#drop(topic, topics, now)
-      if (topics.all().length > 0) continue
-      const { id, exchangeSymbol } = topics.instrument
-      this.#instruments.delete(id)
-      for (const bySymbol of this.#bySymbol.values())
-        if (bySymbol.get(exchangeSymbol) === topics) bySymbol.delete(exchangeSymbol)
+      if (topics.all().length === 0) this.#instruments.drop(topics)
     }
   }
 

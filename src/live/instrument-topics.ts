@@ -31,6 +31,10 @@ export class InstrumentTopics {
     for (const [interval, value] of this.#candles) if (value === topic) this.#candles.delete(interval)
   }
 
+  get isRecorded(): boolean {
+    return this.all().some((topic) => topic.isRecorded)
+  }
+
   /** Candles first: they may be built from the trades. */
   all(): MarketTopic[] {
     return [...this.#candles.values(), ...this.#byChannel.values()]

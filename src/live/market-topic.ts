@@ -94,11 +94,20 @@ export abstract class MarketTopic {
     return null
   }
 
-  /** Serves a client topic from now on. */
-  open(topic: ClientTopic): TopicLine {
-    const line = new TopicLine(topic, this.instrument.exchangeSymbol, this.surroundings.numbers.first)
+  /**
+   * Serves a client topic from now on.
+   * @param begun its line, where another topic has served it so far
+   */
+  open(topic: ClientTopic, begun?: TopicLine): TopicLine {
+    const line = begun ?? new TopicLine(topic, this.instrument.exchangeSymbol, this.surroundings.numbers.first)
     this.lines.set(line.key, line)
     return line
+  }
+
+  /** The clients of another topic are its own now: what they have of that one is over. */
+  succeed(former: MarketTopic, now: number): void {
+    this.surroundings.counters.gaps += 1
+    this.notify('gap', now, { from: former.dataTime, to: now, reason: 'instrument_changed' })
   }
 
   close(key: string): void {

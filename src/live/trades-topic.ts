@@ -21,7 +21,7 @@ export interface TradeListener {
 export class TradesTopic extends MarketTopic {
   readonly listeners = new Set<TradeListener>()
   readonly #trades: TradeLine
-  readonly #line: TopicLine
+  #line: TopicLine
   readonly #recovery: TradeRecovery | null
   /** Where its trades begin: the mark of an earlier instance, or the first that were published. */
   #origin: TradeMark | null
@@ -47,7 +47,8 @@ export class TradesTopic extends MarketTopic {
     return super.isNeeded || this.listeners.size > 0
   }
 
-  override open(_topic: ClientTopic): TopicLine {
+  override open(_topic: ClientTopic, begun?: TopicLine): TopicLine {
+    if (begun !== undefined) this.#line = begun
     this.lines.set(this.#line.key, this.#line)
     return this.#line
   }

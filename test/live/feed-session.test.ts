@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest'
 import { decimal } from '../../src/domain/decimal.ts'
 import type { Trade } from '../../src/domain/trade.ts'
-import { DAY, HOUR, MINUTE, Play, SECOND, START, topicOf } from './session.ts'
-import { binance, binanceCandle, okx } from './session-exchange.ts'
+import { DAY, HOUR, MINUTE, Play, playedInstrument, SECOND, START, topicOf } from './session.ts'
+import { binance, binanceCandle, okx, okxBook } from './session-exchange.ts'
 
 const TRADES = 'trades:okx:BTC-USDT'
 
@@ -109,6 +109,130 @@ describe('what is streamed', () => {
     played.demand('trades:okx:BTC-USDT-PERP')
     played.trade('BTC-USDT-SWAP', 1)
     expect(played.told('trades:okx:BTC-USDT-PERP')[0]?.data).toMatchObject({ size: '0.01' })
+  })
+})
+
+describe('an instrument that is listed anew', () => {
+  const [TRADED, BOOK] = ['trades:binance:BTC-USDT', 'book:binance:BTC-USDT:5']
+  const relisted = { ...playedInstrument('binance', 'BTC-USDT'), id: 999 }
+  const follow = () => {
+    const played = new Play('binance')
+    played.demand(TRADED, BOOK)
+    played.trade('BTCUSDT', 1)
+    return played
+  }
+  const goOn = (played: Play) => {
+    for (const id of [2, 3]) {
+      played.wait(SECOND)
+      played.trade('BTCUSDT', id)
+    }
+  }
+
+  it.each([
+    ['asked for', { kind: 'demand', topic: topicOf(TRADED), instrument: relisted }],
+    ['recorded', { kind: 'record', instruments: [{ instrument: relisted, intervals: ['1m'] }] }],
+  ] as const)('goes on for clients of the former, who are told, once it is %s', (_, input) => {
+    const played = follow()
+    played.take(input)
+    goOn(played)
+    expect(played.ids(TRADED)).toEqual([1, 2, 3])
+    expect(played.told(TRADED).map(({ type, seq, prevSeq }) => [type, seq - prevSeq])).toEqual([
+      ['trade', 1],
+      ['gap', 1],
+      ['trade', 1],
+      ['trade', 1],
+    ])
+    expect(played.told(TRADED).map(({ seq }) => seq)).toEqual([1, 2, 3, 4])
+    expect(played.told(BOOK).map(({ type }) => type)).toEqual(['resync'])
+    played.wait(6 * SECOND)
+    expect(played.of('ask-snapshot').at(-1)?.instrument.id).toBe(999)
+    expect(played.of('store-trade').map(({ instrumentId }) => instrumentId)).toEqual([
+      played.instrument('BTC-USDT').id,
+      999,
+      999,
+    ])
+    expect(played.of('end-trades')).toHaveLength(1)
+    expect(played.sockets.size).toBe(1)
+  })
+
+  it('takes nothing from what is recorded beside it', () => {
+    const played = follow()
+    const other = played.instrument('ETH-USDT')
+    played.take({ kind: 'record', instruments: [other, relisted].map((instrument) => ({ instrument, intervals: [] })) })
+    played.trade('ETHUSDT', 1)
+    goOn(played)
+    expect(played.of('store-trade').map(({ instrumentId }) => instrumentId)).toContain(other.id)
+    expect(played.ids(TRADED)).toEqual([1, 2, 3])
+  })
+
+  it('is what one gets who knows only the former', () => {
+    const played = follow()
+    played.take({ kind: 'demand', topic: topicOf(TRADED), instrument: relisted })
+    played.demand(TRADED)
+    const ticker = 'ticker:binance:BTC-USDT'
+    played.demand(ticker)
+    played.take({
+      kind: 'record',
+      instruments: [{ instrument: played.instrument('BTC-USDT'), intervals: ['1m'] }],
+    })
+    goOn(played)
+    expect(played.ids(TRADED)).toEqual([1, 2, 3])
+    expect(played.told(TRADED, 'gap')).toHaveLength(1)
+    expect(played.session.topic(topicOf(ticker))?.instrument.id).toBe(999)
+    for (const key of [TRADED, BOOK, ticker]) played.release(key)
+    played.wait(2 * MINUTE)
+    expect(played.status.topics).toBe(0)
+  })
+})
+
+describe('a contract of another size', () => {
+  const [TRADED, BOOK, SWAP] = ['trades:okx:BTC-USDT-PERP', 'book:okx:BTC-USDT-PERP:5', 'BTC-USDT-SWAP']
+  const instrument = playedInstrument('okx', 'BTC-USDT-PERP')
+  const changed = { ...instrument, contractSize: decimal('1') }
+  const socketOf = (played: Play, path: string) => played.open.find(({ url }) => url.endsWith(path))
+  const follow = () => {
+    const played = new Play('okx')
+    played.demand(TRADED, BOOK)
+    played.trade(SWAP, 1, socketOf(played, 'business'))
+    const levels = { bids: [['99', '5']], asks: [['101', '5']] } as const
+    played.frame(okxBook(SWAP, { kind: 'snapshot', from: -1, to: 5, ...levels }), socketOf(played, 'public'))
+    played.take({ kind: 'flush' })
+    played.fresh('send')
+    return { played, levels }
+  }
+
+  it.each([
+    ['asked for', { kind: 'demand', topic: topicOf(TRADED), instrument: changed }],
+    ['recorded', { kind: 'record', instruments: [{ instrument: changed, intervals: [] }] }],
+  ] as const)('counts from when it is known, as it is %s, and the book starts anew', (_, input) => {
+    const { played, levels } = follow()
+    played.take(input)
+    played.wait(SECOND)
+    expect(played.fresh('send').map(({ frame }) => JSON.parse(frame).op)).toEqual(['unsubscribe', 'subscribe'])
+    played.trade(SWAP, 2, socketOf(played, 'business'))
+    played.frame(okxBook(SWAP, { kind: 'snapshot', from: -1, to: 9, ...levels }), socketOf(played, 'public'))
+    played.take({ kind: 'flush' })
+    expect(played.told(TRADED).map(({ type, data }) => [type, data['size']])).toEqual([
+      ['trade', '0.01'],
+      ['gap', undefined],
+      ['trade', '1'],
+    ])
+    const books = played.told(BOOK).map(({ type, data }) => [type, data['bids']])
+    expect(books).toEqual([
+      ['book', [['99', '0.05']]],
+      ['resync', undefined],
+      ['book', [['99', '5']]],
+    ])
+    expect(played.of('ask-trades')).toEqual([])
+  })
+
+  it('is not undone by one who has looked it up before', () => {
+    const { played } = follow()
+    played.take({ kind: 'record', instruments: [{ instrument: changed, intervals: [] }] })
+    played.demand(TRADED, BOOK)
+    played.trade(SWAP, 2, socketOf(played, 'business'))
+    expect(played.told(TRADED, 'trade').map(({ data }) => data['size'])).toEqual(['0.01', '1'])
+    expect(played.told(TRADED, 'gap')).toHaveLength(1)
   })
 })
 
