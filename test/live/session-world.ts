@@ -3,10 +3,11 @@ import { decimal } from '../../src/domain/decimal.ts'
 import type { Trade } from '../../src/domain/trade.ts'
 import { BookTopic } from '../../src/live/book-topic.ts'
 import type { FeedEffect } from '../../src/live/feed-io.ts'
-import { MINUTE, Play, type PlayedSocket, SECOND, topicOf } from './session.ts'
-import { binanceBook, bybitBook, okxBook, type PlayedBook } from './session-exchange.ts'
+import { MINUTE, Play, type PlayedSocket, SECOND, type Told, topicOf } from './session.ts'
+import { binanceBook, bybitBook, coinbaseBook, okxBook, type PlayedBook } from './session-exchange.ts'
 
-export type PlayedName = 'binance' | 'okx' | 'bybit'
+export type PlayedName = 'binance' | 'okx' | 'bybit' | 'coinbase'
+type Followed = 'trades' | 'book'
 type Fault = 'none' | 'skip' | 'twice' | 'cut'
 type Question = Extract<FeedEffect, { readonly kind: 'ask-trades' | 'ask-snapshot' }>
 
@@ -15,14 +16,29 @@ export type Happening =
   | { readonly kind: 'wait'; readonly ms: number }
   | { readonly kind: 'drop' | 'refuse' | 'announce-end' }
   | { readonly kind: 'silence'; readonly isHelpful: boolean }
+  /** The client leaves a topic, or comes back to it. */
+  | { readonly kind: 'release' | 'demand'; readonly what: Followed }
   | { readonly kind: 'answer'; readonly quality: 'full' | 'some' | 'none' }
 
-const bookNames = { binance: 'btcusdt@depth@100ms', okx: '"channel":"books"', bybit: 'orderbook.1000.BTCUSDT' } as const
-const bookFrames = { binance: binanceBook, okx: okxBook, bybit: bybitBook } as const
+/** The streams of the trades and the book as a socket knows them. */
+const streamNames: Readonly<Record<PlayedName, Readonly<Record<Followed, string>>>> = {
+  binance: { trades: 'btcusdt@aggTrade', book: 'btcusdt@depth@100ms' },
+  okx: { trades: 'trades-all:BTC-USDT', book: 'books:BTC-USDT' },
+  bybit: { trades: 'publicTrade.BTCUSDT', book: 'orderbook.1000.BTCUSDT' },
+  coinbase: { trades: 'matches:BTC-USDT', book: 'level2_batch:BTC-USDT' },
+}
+/** By this a request for the book is known. */
+const bookWords = {
+  ...{ binance: 'btcusdt@depth@100ms', okx: '"channel":"books"' },
+  ...{ bybit: 'orderbook.1000.BTCUSDT', coinbase: '"level2_batch"' },
+} as const
+const bookFrames = { binance: binanceBook, okx: okxBook, bybit: bybitBook, coinbase: coinbaseBook } as const
 const announcements = {
   binance: '{"e":"serverShutdown","E":1}',
   okx: '{"event":"notice","code":"64008","msg":"The connection will soon be closed.","connId":"c"}',
+  // They announce nothing.
   bybit: 'pong?',
+  coinbase: 'pong?',
 } as const
 /** REST of an exchange whose ids are opaque gives so many. */
 const RECENT = 60
@@ -38,6 +54,13 @@ export function happenings(): fc.Arbitrary<readonly Happening[]> {
       { weight: 3, arbitrary: fc.record({ kind: fc.constant('wait' as const), ms: fc.nat({ max: 40 * SECOND }) }) },
       { weight: 2, arbitrary: fc.record({ kind: fc.constantFrom('drop', 'refuse', 'announce-end') }) },
       { weight: 1, arbitrary: fc.record({ kind: fc.constant('silence' as const), isHelpful: fc.boolean() }) },
+      {
+        weight: 2,
+        arbitrary: fc.record({
+          kind: fc.constantFrom('release', 'demand'),
+          what: fc.constantFrom<Followed>('trades', 'book'),
+        }),
+      },
       {
         weight: 4,
         arbitrary: fc.record({
@@ -59,6 +82,8 @@ export class FaultyExchange {
   readonly executed: { readonly id: number; readonly time: number }[] = []
   #sequence = 0
   #questions: Question[] = []
+  /** How much had been told of each topic when it began anew, because nobody had wanted it for long. */
+  readonly #begins: Readonly<Record<Followed, number[]>> = { trades: [0], book: [0] }
   /** Sockets that are due a snapshot of the book. */
   #due: PlayedSocket[] = []
 
@@ -67,7 +92,7 @@ export class FaultyExchange {
     this.trades = `trades:${exchange}:BTC-USDT`
     this.book = `book:${exchange}:BTC-USDT:5`
     const onSent = (socket: PlayedSocket, frame: string) => {
-      if (/"subscribe"/.test(frame) && frame.includes(bookNames[exchange])) this.#due.push(socket)
+      if (/"subscribe"/.test(frame) && frame.includes(bookWords[exchange])) this.#due.push(socket)
     }
     this.played = new Play(exchange, { random, onSent })
     this.played.demand(this.trades, this.book)
@@ -99,6 +124,12 @@ export class FaultyExchange {
       case 'silence':
         played.isHelpful = what.isHelpful
         break
+      case 'release':
+        played.release(this[what.what])
+        break
+      case 'demand':
+        this.#demand(what.what)
+        break
       case 'answer':
         this.#answer(what.quality)
     }
@@ -110,6 +141,7 @@ export class FaultyExchange {
   recover(): void {
     this.happen({ kind: 'silence', isHelpful: true })
     while (this.played.isConnecting) this.happen({ kind: 'refuse' })
+    for (const what of ['trades', 'book'] as const) this.happen({ kind: 'demand', what })
     for (let n = 0; n < 4 * MINUTE; n += SECOND) {
       this.happen({ kind: 'market', faults: [] })
       this.happen({ kind: 'wait', ms: SECOND })
@@ -117,22 +149,44 @@ export class FaultyExchange {
     }
   }
 
-  /** The ids that clients were neither told nor told to be missing, from the first on that they were told. */
+  /**
+   * The ids that clients were neither told nor told to be missing, from the first on that they were told. While nobody
+   * wanted them nobody misses them.
+   */
   silentlyMissing(): number[] {
-    const told = new Set(this.played.ids(this.trades))
-    const first = Math.min(...told)
-    const gaps = this.played
-      .told(this.trades, 'gap')
-      .map(({ data: { afterId, beforeId } }) => [idOf(afterId), idOf(beforeId)])
-    const isTold = (id: number) => gaps.some(([after = 0, before = 0]) => after < id && id < before)
-    return this.executed.map(({ id }) => id).filter((id) => id >= first && !told.has(id) && !isTold(id))
+    const spans = this.#spans('trades')
+    return spans.flatMap((messages, n) => {
+      const ids = messages.filter(({ type }) => type === 'trade').map(({ data }) => idOf(data['id']))
+      const told = new Set(ids)
+      const [first, last] = [Math.min(...ids), n === spans.length - 1 ? this.executed.length : Math.max(...ids)]
+      const gaps = messages
+        .filter(({ type }) => type === 'gap')
+        .map(({ data: { afterId, beforeId } }) => [idOf(afterId), idOf(beforeId)])
+      const isTold = (id: number) => gaps.some(([after = 0, before = 0]) => after < id && id < before)
+      return this.executed.map(({ id }) => id).filter((id) => id >= first && id <= last && !told.has(id) && !isTold(id))
+    })
+  }
+
+  /** Messages that do not join the one before them, or begin anew with a number that was given before. */
+  misnumbered(): Told[] {
+    return (['trades', 'book'] as const).flatMap((what) => {
+      let last = 0
+      return this.#spans(what).flatMap((messages, span) =>
+        messages.filter(({ seq, prevSeq }, n) => {
+          const joins = span > 0 && n === 0 ? prevSeq > last : prevSeq === last
+          last = seq
+          return !joins || seq !== prevSeq + 1
+        }),
+      )
+    })
   }
 
   /** How far the book of clients is behind; `null` where there is none. */
   bookLag(): number | null {
     const topic = this.played.session.topic(topicOf(this.book))
     const view = topic instanceof BookTopic ? topic.read(5) : undefined
-    return view === undefined || 'reason' in view ? null : this.#sequence - (view.sequence ?? 0)
+    // Each level says by its size of which moment it is.
+    return view === undefined || 'reason' in view ? null : this.#sequence - Number(view.bids[0]?.size ?? 0)
   }
 
   /** Books that were told with levels of another moment: each update says its number as the size of every level. */
@@ -141,8 +195,22 @@ export class FaultyExchange {
       const sizes = [data['bids'], data['asks']].flatMap((side) =>
         (Array.isArray(side) ? side : []).map(([, size]) => size),
       )
-      return sizes.some((size) => String(size) !== String(data['sequence']))
+      // Those of Coinbase have no numbers: then all levels are of one moment.
+      return sizes.some((size) => String(size) !== String(data['sequence'] ?? sizes[0]))
     })
+  }
+
+  /** What clients were told of a topic, in the spans between which it had ended. */
+  #spans(what: Followed): Told[][] {
+    const told = this.played.told(this[what])
+    const begins = this.#begins[what]
+    return begins.map((begin, n) => told.slice(begin, begins[n + 1]))
+  }
+
+  #demand(what: Followed): void {
+    const { played } = this
+    if (played.session.topic(topicOf(this[what])) === undefined) this.#begins[what].push(played.told(this[what]).length)
+    played.demand(this[what])
   }
 
   #move(faults: readonly Fault[]): void {
@@ -154,29 +222,37 @@ export class FaultyExchange {
     for (const [n, socket] of played.open.entries()) {
       const isDue = this.#due.includes(socket)
       this.#due = this.#due.filter((due) => due !== socket)
-      if (isDue && this.exchange !== 'binance') played.frame(this.#bookFrame('snapshot', this.#sequence - 1), socket)
-      if (socket.state === 'closed') continue
+      const hasSnapshot = isDue && this.exchange !== 'binance'
+      if (hasSnapshot) this.#deliver('book', this.#bookFrame('snapshot', this.#sequence - 1), socket)
       const { exchangeSymbol } = played.instrument('BTC-USDT')
-      const fault = faults[2 * n]
-      // Ids that do not count up cannot show it; and what was sent over a connection either comes or ends it.
-      const isHidden = fault === 'skip' && this.exchange === 'bybit'
-      this.#deliver(played.protocol.trade(exchangeSymbol, id, played.now), socket, isHidden ? 'none' : fault)
-      this.#deliver(this.#bookFrame('update', this.#sequence), socket, faults[2 * n + 1])
+      const [ofTrade, ofBook] = [faults[2 * n], faults[2 * n + 1]]
+      // What nothing counts cannot be seen to miss; and what was sent over a connection either comes or ends it.
+      const [hidesTrade, hidesUpdate] = [this.exchange === 'bybit', this.exchange === 'coinbase']
+      const trade = played.protocol.trade(exchangeSymbol, id, played.now)
+      this.#deliver('trades', trade, socket, hidesTrade && ofTrade === 'skip' ? 'none' : ofTrade)
+      if (this.exchange === 'coinbase') this.#deliver('trades', this.#heartbeat(id), socket)
+      const update = this.#bookFrame('update', this.#sequence)
+      this.#deliver('book', update, socket, hidesUpdate && ofBook === 'skip' ? 'none' : ofBook)
     }
   }
 
-  #deliver(frame: string, socket: PlayedSocket, fault: Fault = 'none'): void {
+  #deliver(what: Followed, frame: string, socket: PlayedSocket, fault: Fault = 'none'): void {
     // Nothing comes before it was subscribed, and nothing after the socket was closed.
-    if (socket.subscribed.size === 0 || socket.state === 'closed' || fault === 'skip') return
+    const isSent = socket.state !== 'closed' && socket.subscribed.has(streamNames[this.exchange][what])
+    if (!isSent || fault === 'skip') return
     this.played.frame(fault === 'cut' ? frame.slice(0, frame.length >> 1) : frame, socket)
-    if (fault === 'twice') this.played.frame(frame, socket)
+    if (fault === 'twice') this.#deliver(what, frame, socket)
+  }
+
+  #heartbeat(id: number): string {
+    const time = new Date(this.played.now).toISOString()
+    return JSON.stringify({ type: 'heartbeat', last_trade_id: id, product_id: 'BTC-USDT', sequence: id, time })
   }
 
   #bookFrame(kind: PlayedBook['kind'], to: number): string {
     const [bids, asks] = [[['9', String(to)] as const], [['11', String(to)] as const]]
-    return bookFrames[this.exchange]('BTCUSDT'.replace('USDT', this.exchange === 'okx' ? '-USDT' : 'USDT'), {
-      ...{ kind, from: to - 1, to, bids, asks },
-    })
+    const { exchangeSymbol } = this.played.instrument('BTC-USDT')
+    return bookFrames[this.exchange](exchangeSymbol, { kind, from: to - 1, to, bids, asks })
   }
 
   #answer(quality: 'full' | 'some' | 'none'): void {
