@@ -167,7 +167,9 @@ export class FeedSession {
         return
       case 'demand':
         this.#topics.demand(input.topic, input.instrument, now)
-        if (!this.#health.isStopped) this.#upstream.tick(now)
+        // While it is stopped it has no ticks: whoever asks is told now that nothing comes.
+        if (this.#health.isStopped) this.#judge(now)
+        else this.#upstream.tick(now)
         return
       case 'release':
         this.#topics.release(input.topic, now)

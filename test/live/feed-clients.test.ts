@@ -65,10 +65,13 @@ async function createFeed(storage = memoryStorage(), sockets: readonly object[] 
     hub.flush(now)
     return client.read().flatMap(({ type, code }) => (type === 'ping' ? [] : [code ?? type]))
   }
+  /** What was said to each of `ask`, without that nothing comes. */
+  const answers = async (client: TestClient, ...args: object[]) =>
+    (await ask(client, ...args)).filter((type) => type !== 'stale')
   const pass = (ms: number) => {
     now += ms
   }
-  return { clients, hub, session, readInstrument, ids, ask, pass }
+  return { clients, hub, session, readInstrument, ids, ask, answers, pass }
 }
 
 const book = (symbol: string, depth = 5) => ({ channel: 'book', symbol, depth })
@@ -76,16 +79,16 @@ const trades = (symbol: string) => ({ channel: 'trades', symbol })
 
 describe('the topics of a feed', () => {
   it('are as many as it may follow, whoever asks', async () => {
-    const { hub, session, ask, clients } = await createFeed()
+    const { hub, session, answers, clients } = await createFeed()
     const [first, second] = [new TestClient(hub), new TestClient(hub)]
-    expect(await ask(first, book('A-USDT'), book('B-USDT'))).toEqual(['subscribed', 'too_many_topics'])
-    expect(await ask(second, trades('A-USDT'), trades('B-USDT'), trades('C-USDT'))).toEqual([
+    expect(await answers(first, book('A-USDT'), book('B-USDT'))).toEqual(['subscribed', 'too_many_topics'])
+    expect(await answers(second, trades('A-USDT'), trades('B-USDT'), trades('C-USDT'))).toEqual([
       'subscribed',
       'subscribed',
       'too_many_topics',
     ])
     // One more client, or another depth, costs nothing upstream.
-    expect(await ask(second, book('A-USDT', 20))).toEqual(['subscribed'])
+    expect(await answers(second, book('A-USDT', 20))).toEqual(['subscribed'])
     expect(session.count()).toEqual({ topics: 3, books: 1 })
     const topic: ClientTopic = {
       ...{ channel: 'bbo', exchange: 'binance', symbol: 'C-USDT' },
@@ -95,11 +98,11 @@ describe('the topics of a feed', () => {
   })
 
   it('count in what is recorded, which is never refused', async () => {
-    const { hub, session, ask } = await createFeed()
+    const { hub, session, answers } = await createFeed()
     const recorded = ['A-USDT', 'B-USDT', 'C-USDT', 'D-USDT'].map((symbol, index) => instrument(symbol, index))
     session.handle({ kind: 'record', instruments: recorded.map((each) => ({ instrument: each, intervals: [] })) }, 1)
     expect(session.count().topics).toBe(4)
-    expect(await ask(new TestClient(hub), { channel: 'bbo', symbol: 'A-USDT' })).toEqual(['too_many_topics'])
+    expect(await answers(new TestClient(hub), { channel: 'bbo', symbol: 'A-USDT' })).toEqual(['too_many_topics'])
   })
 })
 
@@ -173,13 +176,12 @@ describe('after an eviction', () => {
 })
 
 describe('one who subscribes', () => {
-  it('is told that nothing comes, as those before were', async () => {
-    const { hub, session, ask, pass } = await createFeed()
+  it('to a feed that is stopped is told at once that nothing comes, as those after are', async () => {
+    const { hub, ask } = await createFeed()
     const [first, second] = [new TestClient(hub), new TestClient(hub)]
-    expect(await ask(first, trades('BTC-USDT'))).toEqual(['subscribed'])
-    pass(1_000)
-    session.handle({ kind: 'tick' }, 1_001_000)
+    expect(await ask(first, trades('BTC-USDT'))).toEqual(['subscribed', 'stale'])
     expect(await ask(second, trades('BTC-USDT'))).toEqual(['subscribed', 'stale'])
+    expect(await ask(first, { channel: 'status' })).toEqual(['subscribed', 'status'])
   })
 
   it('is refused what the exchange refuses', async () => {
