@@ -10,7 +10,9 @@ export const feedStatusSchema = z
     state: z.enum(feedStates),
     since: time,
     epoch: z.string().openapi({ description: 'Changes when the feed restarts, and with it the numbers of messages' }),
-    clients: z.int(),
+    clients: z.int().openapi({
+      description: 'Connections to the feed itself. A relay of `/v1/stream` is one, however many clients it serves',
+    }),
     topics: z.int(),
     messagesPerSecond: z.number(),
     dataAgeMs: z.number().nullable().openapi({ description: 'Since the newest data; heartbeats are none' }),
