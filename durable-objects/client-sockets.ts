@@ -106,15 +106,28 @@ export class ClientSockets {
   keep(): void {
     const { hub, idOf } = this.#options
     for (const client of hub.takeChanged()) {
+      const socket = this.#sockets.get(client)
+      if (socket === undefined) continue
       const { isInternal, settings } = hub.attachment(client)
       const topics = isInternal ? [] : Array.from(client.topics, ([key, topic]) => idOf(key, topic) ?? [])
       const attachment: Attachment = { isInternal, settings, topics: topics.flat() }
       try {
-        this.#sockets.get(client)?.serializeAttachment(attachment)
+        socket.serializeAttachment(attachment)
       } catch {
         // The socket has gone: its end is about to be told.
       }
     }
+  }
+
+  /** Forgets the numbers of topics that stand with no socket any more: due now and then, for names may be without end. */
+  forget(): void {
+    this.keep()
+    const used = new Set<number>()
+    for (const socket of this.#ctx.getWebSockets()) {
+      const kept: Attachment | null = socket.deserializeAttachment()
+      for (const id of kept?.topics ?? []) used.add(id)
+    }
+    this.#options.retain(used)
   }
 
   #upgrade(isInternal: boolean, topics: readonly ClientTopic[]): Response {

@@ -117,11 +117,12 @@ export class ExchangeFeed extends DurableObject<Env> {
     return clients.sockets.open(request, isInternal)
   }
 
-  /** The watchdog: that it came is enough, for the constructor has done the rest. */
+  /** The watchdog: that it came is nearly enough, for the constructor has done the rest. */
   override async alarm(): Promise<void> {
     const feed = await this.#feed
     if (feed === undefined || !this.#mayRun) return
     await this.#arm()
+    feed.clients.sockets.forget()
     await saveMarks(this.ctx.storage, feed.runtime.checkpoint())
   }
 

@@ -75,8 +75,9 @@ export class StreamRelay extends DurableObject<Env> {
     this.#clients.closed(socket)
   }
 
-  /** The watchdog: that it came is enough, for the constructor has done the rest. */
+  /** The watchdog: that it came is nearly enough, for the constructor has done the rest. */
   override async alarm(): Promise<void> {
+    this.#clients.forget()
     if (this.#hub.size > 0) await this.#arm()
   }
 

@@ -1,6 +1,7 @@
 import { runInDurableObject } from 'cloudflare:test'
 import { env, exports } from 'cloudflare:workers'
 import { afterEach, describe, expect, it } from 'vitest'
+import { z } from 'zod'
 import { StreamRelay } from '../../durable-objects/stream-relay.ts'
 import { deps, until } from '../faults/scenario.ts'
 
@@ -9,6 +10,7 @@ interface Message {
   readonly [name: string]: unknown
 }
 
+const numbered = z.object({ key: z.string() })
 const opened: WebSocket[] = []
 const status = { channel: 'status', exchange: 'okx' }
 const subscribe = { op: 'subscribe', id: 1, args: [status] }
@@ -92,6 +94,19 @@ describe('StreamRelay', () => {
     ])
     expect(told[1]).toMatchObject({ ...status, seq: null, data: { reason: 'the relay restarted' } })
     expect(client.closes).toEqual([])
+  })
+
+  it('forgets the numbers of topics that no client has any more', async () => {
+    const client = await connect()
+    const stored = () => runInDurableObject(relay, (_, { storage }) => storage.list({ prefix: 'topic:' }))
+    const topics = async () => [...(await stored()).values()].map((entry) => numbered.parse(entry).key).sort()
+    const others = ['binance', 'bybit', 'coinbase'].map((exchange) => ({ ...status, exchange }))
+    client.say({ op: 'subscribe', id: 1, args: [status, ...others] })
+    await client.of('subscribed', 4)
+    const all = ['status:binance', 'status:bybit', 'status:coinbase', 'status:okx']
+    await until('all to be numbered', async () => (await topics()).join() === all.join())
+    client.say({ op: 'unsubscribe', id: 2, args: others })
+    await until('others to be forgotten', async () => (await topics()).join() === 'status:okx')
   })
 
   it('tells a gap where a link is lost, then starts its topics anew', async () => {
