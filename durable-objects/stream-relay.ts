@@ -32,7 +32,8 @@ export class StreamRelay extends DurableObject<Env> {
       pathExchange: null,
       timeScale,
       random: Math.random,
-      stateOf: () => undefined,
+      stateOf: (key) => this.#session.stateOf(key),
+      merging: (key) => this.#session.merging(key),
     })
     this.#session = new RelaySession(this.#hub, exchangeNames, Math.random, timeScale)
     this.#links = new RelaySockets(feed, {

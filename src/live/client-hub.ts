@@ -35,6 +35,8 @@ export interface HubOptions {
   readonly random: () => number
   /** The present state of a topic (`seq === prevSeq`), where the owner has it at hand; a relay has not. */
   readonly stateOf: (key: string) => string | undefined
+  /** Updates of a book begin to wait for a client: should they outgrow the book, its state is asked for. */
+  readonly merging?: ((key: string) => void) | undefined
 }
 
 /** One connection. Only the hub looks inside. */
@@ -102,9 +104,9 @@ export class ClientHub {
 
   constructor(options: HubOptions) {
     this.#options = options
-    const { timeScale, random, stateOf } = options
+    const { timeScale, random, stateOf, merging } = options
     this.#pace = new FlushPace(timeScale)
-    this.#queueContext = { pace: this.#pace, timeScale, random, stateOf }
+    this.#queueContext = { pace: this.#pace, timeScale, random, stateOf, merging }
   }
 
   /** How many are connected, relays included. */

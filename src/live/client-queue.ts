@@ -41,6 +41,8 @@ export interface QueueContext {
   readonly random: () => number
   /** The present state of a topic, where it can be had at once. */
   readonly stateOf: (key: string) => string | undefined
+  /** Told of each book whose updates begin to wait: its state may be asked for. */
+  readonly merging?: ((key: string) => void) | undefined
 }
 
 /** The messages that wait for one client, and how fast it takes them. Times are ms by the clock of the caller. */
@@ -196,7 +198,7 @@ export class ClientQueue {
     const isConflated = this.#isSlow || conflateMs !== null || maxMessagesPerSecond !== null
     if (isConflated === (this.#conflation !== null)) return
     if (this.#conflation === null) {
-      this.#conflation = new Conflation(this.#context.stateOf)
+      this.#conflation = new Conflation(this.#context.stateOf, this.#context.merging)
       return
     }
     const merged = this.#conflation.take(Number.POSITIVE_INFINITY)

@@ -27,14 +27,19 @@ const MAX_UNMERGED = 32
  */
 export class Conflation {
   readonly #stateOf: (key: string) => string | undefined
+  readonly #merging: ((key: string) => void) | undefined
   #entries: Entry[] = []
   /** By topic: its last entry, where the next message may merge into it. */
   readonly #open = new Map<string, Entry>()
   #characters = 0
 
-  /** @param stateOf the present state of a topic (`seq === prevSeq`), where it can be had at once */
-  constructor(stateOf: (key: string) => string | undefined) {
+  /**
+   * @param stateOf the present state of a topic (`seq === prevSeq`), where it can be had at once
+   * @param merging told of each book whose updates begin to wait: its state may be asked for
+   */
+  constructor(stateOf: (key: string) => string | undefined, merging?: (key: string) => void) {
     this.#stateOf = stateOf
+    this.#merging = merging
   }
 
   /** Of all that waits. */
@@ -61,6 +66,7 @@ export class Conflation {
     if (key === null) return
     if (merging === 'fixed') this.#open.delete(key)
     else this.#open.set(key, entry)
+    if (merging === 'book') this.#merging?.(key)
   }
 
   /** What waits of a topic goes out as it is, ahead of what is added from now on: the client joins it anew, or leaves. */

@@ -3,6 +3,7 @@ import { parseTopicKey, topicKey } from '../domain/topic.ts'
 import type { ClientHub, SubscribeRequest } from './client-hub.ts'
 import { isStanding, keyOfMessage, linkGap, splitFrame, typeOfMessage } from './messages.ts'
 import { type Ask, RelayAsks } from './relay-asks.ts'
+import { RelayBooks } from './relay-books.ts'
 import { describeTopic } from './replies.ts'
 
 const MIN_BACKOFF_MS = 500
@@ -17,6 +18,9 @@ const ANSWER_MS = 10_000
 const MIN_REAL_ANSWER_MS = 1_000
 /** A topic that nobody wants any more, and a link without topics, stay for so long. */
 const GRACE_MS = 10_000
+
+/** Of a `subscribe` for the state alone, which nobody waits for: those of asks begin at 1. */
+const BOOK_ID = 0
 
 /** What the owner of a link is to do. */
 export type LinkEffect = 'connect' | 'disconnect' | { readonly send: string }
@@ -44,6 +48,8 @@ interface ErrorReply {
  * `subscribed` and the state.
  */
 export class RelayLink {
+  /** Those that its clients may need whole. */
+  readonly books = new RelayBooks()
   readonly #hub: ClientHub
   readonly #random: () => number
   /** How much longer than said all waits for the feed are. */
@@ -120,6 +126,7 @@ export class RelayLink {
       const message = messages[index] ?? ''
       const key = keyOfMessage(message)
       if (key !== undefined) {
+        this.books.receive(key, message)
         this.#hub.publish(key, message)
         continue
       }
@@ -128,12 +135,14 @@ export class RelayLink {
       else if (type === 'error') this.#refuse(message, now)
       else if (type === 'ping') effects.push({ send: message.replace('"type":"ping"', '"op":"pong"') })
     }
+    effects.push(...this.#askForBooks())
     return effects
   }
 
   /** Time has passed: at {@link wakeAt}, or whenever it suits. */
   tick(now: number): LinkEffect[] {
     this.#refuseLate(now)
+    this.books.tick(now)
     if (this.#state === 'waiting') {
       if (this.#asks.size === 0 && ![...this.#lost].some((key) => this.#hub.audience(key) > 0)) {
         this.#state = 'idle'
@@ -158,6 +167,14 @@ export class RelayLink {
     return this.#state === 'idle' ? Number.POSITIVE_INFINITY : now + 1_000
   }
 
+  #askForBooks(): LinkEffect[] {
+    return this.books.takeUnasked().flatMap((key) => {
+      const topic = parseTopicKey(key)
+      if (topic === undefined || !this.#topics.has(key)) return []
+      return [{ send: JSON.stringify({ op: 'subscribe', id: BOOK_ID, args: [describeTopic(topic)] }) }]
+    })
+  }
+
   /** What the feed sent comes no more, and what it was asked for it does not answer. */
   #lose(reason: string, now: number): void {
     for (const key of this.#topics.keys()) {
@@ -167,6 +184,7 @@ export class RelayLink {
       this.#lost.add(key)
     }
     this.#topics.clear()
+    this.books.clear()
     this.#asks.unsend()
   }
 
@@ -207,6 +225,7 @@ export class RelayLink {
     const [next] = rest
     const standing = next !== undefined && isStanding(next) && keyOfMessage(next) === key ? next : null
     this.#topics.set(key, null)
+    if (state !== null) this.books.begin(key, state)
     for (const request of this.#asks.settle(id)) this.#hub.accept(request, { topic, epoch, seq, state, standing })
     return [state, standing].filter((each) => each !== null).length
   }
@@ -232,6 +251,7 @@ export class RelayLink {
       else if (unwantedSince === null) this.#topics.set(key, now)
       else if (now - unwantedSince >= GRACE_MS) {
         this.#topics.delete(key)
+        this.books.drop(key)
         const topic = parseTopicKey(key)
         if (topic !== undefined)
           effects.push({ send: JSON.stringify({ op: 'unsubscribe', args: [describeTopic(topic)] }) })

@@ -1,4 +1,4 @@
-import { ALL_EXCHANGES } from '../domain/topic.ts'
+import { ALL_EXCHANGES, parseTopicKey } from '../domain/topic.ts'
 import type { ClientHub, SubscribeRequest } from './client-hub.ts'
 import { RelayAcross } from './relay-across.ts'
 import { type LinkEffect, RelayLink } from './relay-link.ts'
@@ -47,6 +47,16 @@ export class RelaySession {
     return this.#on(exchange, (link) => link.closed(reason, now))
   }
 
+  /** Updates of a book begin to wait for a client. */
+  merging(key: string): void {
+    this.#linkOf(key)?.books.want(key)
+  }
+
+  /** The book of a topic as it is now, where it is kept for clients whose updates wait. */
+  stateOf(key: string): string | undefined {
+    return this.#linkOf(key)?.books.stateOf(key)
+  }
+
   /** The hub was flushed: what that has brought is worked into what goes out next. */
   served(now: number): void {
     this.#across.served(now)
@@ -60,6 +70,10 @@ export class RelaySession {
   /** When {@link tick} is due; `Infinity` while no link is needed. */
   wakeAt(now: number): number {
     return Math.min(this.#across.wakeAt(now), ...Array.from(this.#links.values(), (link) => link.wakeAt(now)))
+  }
+
+  #linkOf(key: string): RelayLink | undefined {
+    return this.#links.get(parseTopicKey(key)?.exchange ?? '')
   }
 
   #ask(requests: readonly SubscribeRequest[], now: number): RelayEffect[] {
