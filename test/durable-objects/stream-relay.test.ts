@@ -2,8 +2,12 @@ import { runInDurableObject } from 'cloudflare:test'
 import { env, exports } from 'cloudflare:workers'
 import { afterEach, describe, expect, it } from 'vitest'
 import { z } from 'zod'
+import { ClientSockets } from '../../durable-objects/client-sockets.ts'
 import { StreamRelay } from '../../durable-objects/stream-relay.ts'
+import { TopicIds } from '../../durable-objects/topic-ids.ts'
+import type { ClientTopic } from '../../src/domain/topic.ts'
 import { deps, until } from '../faults/scenario.ts'
+import { createHub } from '../live/client.ts'
 
 interface Message {
   readonly type: string
@@ -94,6 +98,41 @@ describe('StreamRelay', () => {
     ])
     expect(told[1]).toMatchObject({ ...status, seq: null, data: { reason: 'the relay restarted' } })
     expect(client.closes).toEqual([])
+  })
+
+  it('keeps 200 topics with the longest names with a socket', async () => {
+    // Another one: its storage is not looked at by the tests below.
+    await runInDurableObject(deps.relay('weur', 1), async (_, state) => {
+      const hub = createHub({ exchanges: ['coinbase'], pathExchange: 'coinbase' })
+      const ids = await TopicIds.load<ClientTopic>(state.storage)
+      const clients = new ClientSockets(state, {
+        ...{ hub, exchanges: ['coinbase'], pathExchange: 'coinbase', gapReason: null },
+        clock: { now: () => 0, realMs: (ms) => ms, at: (real) => real },
+        idOf: (key, topic) => ids.idOf(key, topic),
+        topicOf: (id) => ids.valueOf(id),
+        retain: () => undefined,
+        settle: (requests) => {
+          for (const request of requests) {
+            hub.accept(request, { topic: request.topic, epoch: 'e', seq: 0, state: null })
+          }
+        },
+      })
+      const before = new Set(state.getWebSockets())
+      await clients.open(new Request('https://feed/', { headers: { Upgrade: 'websocket' } }), false)
+      const socket = state.getWebSockets().find((each) => !before.has(each))
+      if (socket === undefined) throw new Error('no socket')
+      const args = Array.from({ length: 200 }, (_, n) => {
+        const symbol = `${String(n).padStart(3, '0')}${'币'.repeat(29)}-${'W'.repeat(32)}-PERP`
+        return { channel: 'book', symbol, depth: 1000 }
+      })
+      clients.received(socket, JSON.stringify({ op: 'configure', conflateMs: 60_000, maxMessagesPerSecond: 10_000 }))
+      clients.received(socket, JSON.stringify({ op: 'subscribe', args: args.slice(0, 100) }))
+      clients.received(socket, JSON.stringify({ op: 'subscribe', args: args.slice(100) }))
+      clients.keep()
+      const kept = z.object({ topics: z.array(z.int()) }).parse(socket.deserializeAttachment())
+      expect(kept.topics.map((id) => ids.valueOf(id)?.symbol)).toEqual(args.map(({ symbol }) => symbol))
+      socket.close(1000, 'done')
+    })
   })
 
   it('forgets the numbers of topics that no client has any more', async () => {

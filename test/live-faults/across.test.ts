@@ -4,8 +4,8 @@ import { beforeAll, expect, inject, it } from 'vitest'
 import { z } from 'zod'
 import { StreamRelay } from '../../durable-objects/stream-relay.ts'
 import { prepare } from '../faults/scenario.ts'
-import { StreamClient, type StreamMessage } from '../harness/stream-client.ts'
-import { control, deps, EXCHANGES, until } from './scenario.ts'
+import type { StreamMessage } from '../harness/stream-client.ts'
+import { control, deps, EXCHANGES, openRelay, relay, until } from './scenario.ts'
 
 const SYMBOL = 'BTC-USDT'
 const TOPIC = { channel: 'bbo', exchange: '*', symbol: SYMBOL }
@@ -29,16 +29,6 @@ const bboSchema = z.object({
   leftOut: z.array(z.object({ exchange: z.string(), reason: z.string(), detail: z.string() })),
 })
 type Bbo = z.infer<typeof bboSchema>
-
-const relay = deps.relay('weur', 0)
-
-async function openRelay(): Promise<StreamClient> {
-  const { webSocket } = await relay.fetch('https://relay/v1/stream', { headers: { Upgrade: 'websocket' } })
-  if (webSocket === null) throw new Error('no stream')
-  const client = new StreamClient(webSocket)
-  webSocket.accept()
-  return client
-}
 
 async function readBbo(): Promise<Bbo> {
   const response = await exports.default.fetch(`http://worker/v1/bbo/${SYMBOL}`)

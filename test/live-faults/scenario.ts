@@ -50,6 +50,17 @@ export async function open(exchange: Exchange): Promise<StreamClient> {
   return client
 }
 
+export const relay = deps.relay('weur', 0)
+
+/** As {@link open}, of all exchanges by way of a relay. */
+export async function openRelay(): Promise<StreamClient> {
+  const { webSocket } = await relay.fetch('https://relay/v1/stream', { headers: { Upgrade: 'websocket' } })
+  if (webSocket === null) throw new Error('no stream')
+  const client = new StreamClient(webSocket)
+  webSocket.accept()
+  return client
+}
+
 const depthOf = (index: number): number => (index === 0 ? 20 : 5)
 
 /** A client that stays connected: trades, candles and books of both markets. */

@@ -4,7 +4,7 @@ import { z } from 'zod'
 import { decimal } from '../../src/domain/decimal.ts'
 import { type ClientTopic, topicKey } from '../../src/domain/topic.ts'
 import type { ClientHub, SubscribeRequest } from '../../src/live/client-hub.ts'
-import { bboData, TopicLine } from '../../src/live/messages.ts'
+import { bboData, keyOfMessage, splitFrame, TopicLine } from '../../src/live/messages.ts'
 import { type RelayEffect, RelaySession } from '../../src/live/relay-session.ts'
 import { createHub, TestClient } from './client.ts'
 
@@ -155,6 +155,26 @@ describe('a relay', () => {
       ['bbo', 2, 3],
     ])
     expect(world.feed.audience('bbo:okx:BTC-USDT')).toBe(1)
+  })
+
+  it('hands data and notices on byte for byte, however frames divide them', () => {
+    const world = new World()
+    const client = new TestClient(world.hub)
+    world.say(client, 'subscribe', 'BTC-USDT')
+    const line = new TopicLine(topicOf('BTC-USDT'), '币安"},{"type":"bbo",\\\n[{}]')
+    const messages: string[] = []
+    for (let n = 0; n < 500; n++) {
+      const level = { price: decimal(`${n}.${n}`), size: n % 2 === 0 ? null : decimal('1') }
+      const notice = line.notice.bind(line, (['gap', 'resync', 'stale'] as const)[n % 3] ?? 'gap')
+      messages.push(
+        n % 7 === 0 ? notice(n, JSON.stringify({ reason: '"}]},{' })) : line.next(n, n, bboData(level, null)),
+      )
+      world.feed.publish(line.key, messages.at(-1) ?? '')
+      if (n % 30 === 0) world.settle()
+    }
+    world.settle()
+    const got = client.frames.flatMap(splitFrame).filter((message) => keyOfMessage(message) === line.key)
+    expect(got).toEqual(messages)
   })
 
   it('hands refusals on with what the client sent', () => {
