@@ -11,6 +11,7 @@ import type {
 import { isInterval } from '../domain/interval.ts'
 import type { Level } from '../domain/order-book.ts'
 import type { Side } from '../domain/trade.ts'
+import { PARTIAL_DEPTH, scanDepth } from './binance-updates.ts'
 import { isRecord, malformed } from './decode.ts'
 import { bestFirst } from './decode-book.ts'
 import {
@@ -30,7 +31,6 @@ import {
   optionalDecimal,
   optionalTime,
 } from './decode-frame.ts'
-import { FrameScanner } from './frame-scanner.ts'
 import { shorten, textField } from './outcome.ts'
 import type { StreamFrame } from './stream.ts'
 
@@ -118,7 +118,7 @@ function readTrade(payload: Cells, id: unknown, idField: string): TradeEvent {
 
 /**
  * `{"e":"depthUpdate","E":1571889248277,"s":"BTCUSDT","U":157,"u":160,"pu":149,"b":[["0.0024","10"]],"a":[…]}`; only
- * USD-M sends `pu`, and there partial books (`…@depth5`) have the same shape.
+ * USD-M sends `pu` (and `T`, `ps`, `st`), and there partial books (`…@depth5`) have the same shape.
  */
 function readDepth(payload: Cells, stream: string | null): BookEvent {
   const isPartial = stream !== null && PARTIAL_DEPTH.test(stream)
@@ -136,33 +136,6 @@ function readDepth(payload: Cells, stream: string | null): BookEvent {
     asks: isPartial ? bestFirst(asks, 'asks') : asks,
   }
 }
-
-/** Changes of a book as Binance writes them, read by {@link FrameScanner}; `undefined` for any other frame. */
-function scanDepth(frame: string): StreamFrame | undefined {
-  const scanner = new FrameScanner(frame)
-  if (!scanner.has('{"stream":"')) return undefined
-  const stream = scanner.text()
-  if (!scanner.has(',"data":{"e":"depthUpdate","E":') || PARTIAL_DEPTH.test(stream)) return undefined
-  const exchangeTime = scanner.counter()
-  if (scanner.has(',"T":')) scanner.skipInteger()
-  scanner.skip(',"s":"')
-  const exchangeSymbol = scanner.text()
-  scanner.skip(',"U":')
-  const firstSequence = scanner.counter()
-  scanner.skip(',"u":')
-  const sequence = scanner.counter()
-  const prevSequence = scanner.has(',"pu":') ? scanner.counter() : null
-  scanner.skip(',"b":')
-  const bids = scanner.levels()
-  scanner.skip(',"a":')
-  const asks = scanner.levels()
-  scanner.skip('}}')
-  if (!scanner.isDone) return undefined
-  const rest = { kind: 'update', firstSequence, prevSequence, sequence, bids, asks } as const
-  return data(stream, [{ channel: 'book', exchangeSymbol, exchangeTime, ...rest }])
-}
-
-const PARTIAL_DEPTH = /@depth\d/
 
 /** `{"lastUpdateId":160,"bids":[["0.0024","10"]],"asks":[…]}`: only the stream's name tells whose book it is. */
 function readPartialDepth(payload: Cells, stream: string | null): BookEvent | string {
