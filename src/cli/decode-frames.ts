@@ -37,8 +37,9 @@ export class FrameDecoder {
       case 'ack':
         return { type: 'ack', exchange, requestId: frame.requestId, streams: frame.streams }
       case 'rejected': {
-        const { requestId, streams, code, reason } = frame
-        return { type: 'rejected', exchange, requestId, streams, code, reason }
+        const { requestId, streams, code, reason, retryAfterMs } = frame
+        const wait = retryAfterMs === undefined ? {} : { retryAfterMs }
+        return { type: 'rejected', exchange, requestId, streams, code, reason, ...wait }
       }
       case 'ignored':
         return { type: 'ignored', exchange, detail: frame.reason }

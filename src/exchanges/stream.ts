@@ -115,6 +115,8 @@ export type StreamFrame =
       readonly reason: string
       /** Nothing of the request was done: its other streams must be asked for again (Bybit). */
       readonly undone?: true
+      /** It says nothing about the streams, only that we are too fast: the same may be asked again after this time. */
+      readonly retryAfterMs?: number
     }
   /** A channel that this system does not use, or news without data. `closing`: the exchange is about to end the socket. */
   | { readonly kind: 'ignored'; readonly reason: string; readonly closing?: true }

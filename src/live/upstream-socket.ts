@@ -41,10 +41,13 @@ export class UpstreamSocket {
   readonly #emit: (effect: FeedEffect) => void
   /** Not yet made into messages, so that what is wanted meanwhile shares one. */
   readonly #wishes: { readonly verb: Verb; readonly names: string[] }[] = []
+  /** By request id. */
   readonly #outbox: { readonly verb: Verb; readonly request: StreamRequest }[] = []
   /** Sent and not answered, oldest first. */
   readonly #asked = new Map<number, Asked>()
   #nextRequestId = 1
+  /** Until then the exchange wants to hear no more requests. */
+  #pausedUntil = Number.NEGATIVE_INFINITY
   readonly #sentAt: number[] = []
   #heartbeatAt: number | null = null
   #unreadableAt: number[] = []
@@ -94,6 +97,24 @@ export class UpstreamSocket {
     if (rest.length > 0) this.#asked.set(id, { verb: asked.verb, names: rest })
     else this.#asked.delete(id)
     return { verb: asked.verb, names: only ?? asked.names }
+  }
+
+  /** The exchange was asked too fast: the request is made once more, as it was, and none before that time. */
+  askAgain(requestId: number | null, at: number): void {
+    this.#pausedUntil = Math.max(this.#pausedUntil, at)
+    const id = requestId ?? this.#asked.keys().next().value
+    const asked = this.answered(requestId, null)
+    if (id === undefined || asked === undefined) return
+    const { verb } = asked
+    const isWanted = (name: string) => verb === 'unsubscribe' || this.streams.has(name)
+    const requests = this.#api[verb](asked.names.filter(isWanted), id).map((request) => ({ verb, request }))
+    for (const name of asked.names) {
+      const stream = this.streams.get(name)
+      if (verb === 'subscribe' && stream?.socket === this) stream.requestedAt = null
+    }
+    // A later request may be about the same streams: their order counts.
+    const later = this.#outbox.findIndex(({ request }) => request.requestId > id)
+    this.#outbox.splice(later < 0 ? this.#outbox.length : later, 0, ...requests)
   }
 
   /** Sends what is due, no faster than the exchange allows. */
@@ -166,6 +187,7 @@ export class UpstreamSocket {
   }
 
   #maySend(now: number): boolean {
+    if (now < this.#pausedUntil) return false
     return this.#api.limits.messages.every(({ limit, windowMs }) => {
       const oldest = this.#sentAt[this.#sentAt.length - limit]
       return oldest === undefined || now - oldest >= windowMs

@@ -105,6 +105,51 @@ describe('the sockets of a feed', () => {
     expect(socket).toMatchObject({ state: 'closed', closeReason: 'a0usdt@aggTrade is not answered' })
   })
 
+  it.each([
+    ['okx', '{"event":"error","code":"60014","msg":"Requests too frequent","connId":"a"}', 60],
+    ['coinbase', '{"type":"error","message":"Rate limit exceeded"}', 5],
+  ] as const)('waits where %s is asked too fast, then asks for the same', (exchange, error, seconds) => {
+    const played = play(exchange, exchange === 'okx' ? 100 : 1, { isHelpful: false })
+    const socket = played.openNext()
+    const requests = () => socket.sent.filter(({ frame }) => frame !== 'ping').map(({ frame }) => frame)
+    const first = requests()
+    for (const _ of first) played.frame(error)
+    for (let second = 1; second < seconds; second++) {
+      if (second % 20 === 0) played.frame(exchange === 'okx' ? 'pong' : '{"type":"status"}')
+      played.wait(SECOND)
+      expect(requests()).toHaveLength(first.length)
+    }
+    played.isHelpful = true
+    played.wait(2 * SECOND)
+    expect(requests()).toEqual([...first, ...first])
+    played.wait(20 * SECOND)
+    expect(requests()).toEqual([...first, ...first])
+    expect(played.told(`trades:${exchange}:A0-${QUOTES[exchange]}`, 'gap')).toEqual([])
+    expect(played.open).toEqual([socket])
+  })
+
+  it('asks again in the order in which it asked', () => {
+    const played = play('okx', 1)
+    const { socket } = played
+    played.trade('A0-USDT', 1)
+    played.isHelpful = false
+    // Silent though REST has more: asked for anew.
+    played.demand('trades:okx:FLOWS-USDT')
+    played.newest = () => ({ ok: true, value: { what: 'trade', time: played.now } })
+    played.fresh('send')
+    played.wait(14 * SECOND, () => played.trade('FLOWS-USDT', played.now))
+    const requests = () => played.fresh('send').flatMap(({ frame }) => (frame === 'ping' ? [] : [JSON.parse(frame)]))
+    const asked = requests()
+    expect(asked.map(({ op }) => op)).toEqual(['unsubscribe', 'subscribe'])
+    for (const { id } of asked) played.frame(JSON.stringify({ event: 'error', code: '60014', msg: 'Requests', id }))
+    played.newest = () => ({ ok: true, value: { what: 'trade', time: null } })
+    played.wait(61 * SECOND, () => {
+      played.frame('pong', socket)
+      played.trade('FLOWS-USDT', played.now, socket)
+    })
+    expect(requests()).toEqual(asked)
+  })
+
   it('takes the answer to an unsubscription for no subscription', () => {
     const played = play('binance', 1)
     played.trade('A0USDT', 1)
