@@ -30,8 +30,9 @@ describe('the sockets of a feed', () => {
     expect(streams.reduce((a, b) => a + b)).toBe(exchange === 'coinbase' ? 900 : 450)
     const { limits } = connectors[exchange].stream
     for (const size of streams) expect(size).toBeLessThanOrEqual(Math.min(200, limits.topicsPerSocket))
-    for (const { sent } of played.open) {
-      for (const { limit, windowMs } of limits.messages)
+    for (const { limit, windowMs, per } of limits.messages) {
+      const each = played.open.map(({ sent }) => sent)
+      for (const sent of per === 'socket' ? each : [each.flat()])
         for (const { at } of sent)
           expect(sent.filter((other) => other.at >= at && other.at < at + windowMs).length).toBeLessThanOrEqual(limit)
     }
@@ -49,6 +50,23 @@ describe('the sockets of a feed', () => {
       expect(sameSecond.length).toBeLessThanOrEqual(8)
     }
     expect(played.status.state).toBe('live')
+  })
+
+  it('leaves each Coinbase socket a message in time, whatever the others send', () => {
+    const played = new Play('coinbase')
+    const topics = symbols(800, 'USD').flatMap((symbol) => [
+      `trades:coinbase:${symbol}`,
+      `ticker:coinbase:${symbol}`,
+      `book:coinbase:${symbol}:20`,
+    ])
+    played.demand(...topics)
+    played.wait(30 * SECOND)
+    expect(played.sockets.size).toBeGreaterThan(30)
+    for (const { connectedAt, sent } of played.sockets.values())
+      expect((sent[0]?.at ?? Number.POSITIVE_INFINITY) - connectedAt).toBeLessThan(4 * SECOND)
+    const times = [...played.sockets.values()].flatMap(({ sent }) => sent.map(({ at }) => at))
+    for (const at of new Set(times))
+      expect(times.filter((other) => other >= at && other < at + SECOND).length).toBeLessThanOrEqual(80)
   })
 
   it('counts the connects to all paths of an address together', () => {
