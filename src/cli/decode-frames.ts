@@ -1,4 +1,4 @@
-import type { BookEvent, MarketEvent } from '../domain/event.ts'
+import type { BookEvent, CandleEvent, MarketEvent } from '../domain/event.ts'
 import type { Instrument } from '../domain/instrument.ts'
 import { connectors } from '../exchanges/registry.ts'
 import { resolveEvent } from '../exchanges/resolve.ts'
@@ -62,7 +62,7 @@ export class FrameDecoder {
         return { ...sized('trade'), data: { id, price, size, side } }
       }
       case 'candles':
-        return { ...headed('candle'), data: { interval: event.interval, ...event.candle } }
+        return { ...headed('candle'), data: candleData(event) }
       case 'ticker':
         return { ...headed('ticker'), data: this.#whole.ticker(event) }
       case 'bbo':
@@ -87,6 +87,11 @@ export class FrameDecoder {
     this.#named.set(exchangeSymbol, named)
     return named
   }
+}
+
+/** A candle of another clock says so: its `interval` is none of ours. */
+function candleData({ interval, exchangeInterval, candle }: CandleEvent) {
+  return { interval, ...(exchangeInterval === undefined ? {} : { exchangeInterval }), ...candle }
 }
 
 /** An update does not say how deep the book is; a snapshot follows nothing. */

@@ -11,7 +11,7 @@ import type {
 import { isInterval } from '../domain/interval.ts'
 import type { Level } from '../domain/order-book.ts'
 import type { Side } from '../domain/trade.ts'
-import { PARTIAL_DEPTH, scanDepth } from './binance-updates.ts'
+import { isOtherStream, PARTIAL_DEPTH, scanDepth } from './binance-updates.ts'
 import { isRecord, malformed } from './decode.ts'
 import { bestFirst } from './decode-book.ts'
 import {
@@ -55,22 +55,25 @@ function readFrame(value: unknown): StreamFrame {
 
 /** @param stream its name, `null` where the frame carries none */
 function readPayload(payload: unknown, stream: string | null): StreamFrame {
+  const isShutdown = isRecord(payload) && payload['e'] === 'serverShutdown'
+  if (isShutdown) return { kind: 'ignored', reason: 'serverShutdown', closing: true }
+  if (stream !== null && isOtherStream(stream)) return ignored(`no channel of ours: ${shorten(stream)}`)
   if (Array.isArray(payload)) return readList(payload, stream)
   const record = needRecord(payload, 'data')
-  if (record['e'] === 'serverShutdown') return { kind: 'ignored', reason: 'serverShutdown', closing: true }
   const event = readEvent(record, stream)
   return typeof event === 'string' ? ignored(event) : data(stream, [event])
 }
 
-/** `!markPrice@arr` and its like: one payload an instrument. */
+/** `!markPrice@arr` and its like: one payload an instrument. Those that say nothing here are left out. */
 function readList(payloads: readonly unknown[], stream: string | null): StreamFrame {
   const events: MarketEvent[] = []
+  let reason: string | undefined
   for (const payload of payloads) {
     const event = readEvent(needRecord(payload, 'data'), stream)
-    if (typeof event === 'string') return ignored(event)
-    events.push(event)
+    if (typeof event === 'string') reason ??= event
+    else events.push(event)
   }
-  return data(stream, events)
+  return events.length === 0 && reason !== undefined ? ignored(reason) : data(stream, events)
 }
 
 /** What a payload says, or why it says nothing to this system. Best prices and partial books of spot name no event. */

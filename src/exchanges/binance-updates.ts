@@ -2,15 +2,30 @@ import { data } from './decode-frame.ts'
 import { FrameScanner } from './frame-scanner.ts'
 import type { StreamFrame } from './stream.ts'
 
-/** Streams of whole books of a few levels: `btcusdt@depth5@100ms`. */
-export const PARTIAL_DEPTH = /@depth\d/
+/** Streams of the changes of a book, and of whole books of a few levels; not those of `rpiDepth`, which have more. */
+const DEPTH = /@depth(?:@\d+ms)?$/
+export const PARTIAL_DEPTH = /@depth\d+(?:@\d+ms)?$/
+
+/** What stands behind a symbol, or a `!`, in the names of the streams that are read here. */
+const OURS =
+  /^(?:[^@!][^@]*@(?:aggTrade|trade|ticker|bookTicker|forceOrder|depth\d*(?:@\d+ms)?|kline_[^@]+|markPrice(?:@1s)?)|!(?:bookTicker|(?:ticker|markPrice|forceOrder)@arr(?:@1s)?))$/
+
+/**
+ * Whether a stream is none of those that are read here, though its payloads may look alike: `rpiDepth` adds orders that
+ * not everybody can meet, `kline_1d@+08:00` has days of another clock.
+ * https://developers.binance.com/docs/derivatives/usds-margined-futures/websocket-market-streams/Rpi-Diff-Book-Depth-Streams
+ * https://developers.binance.com/docs/binance-spot-api-docs/web-socket-streams#klinecandlestick-streams-with-timezone-offset
+ */
+export function isOtherStream(name: string): boolean {
+  return /[@!]/.test(name) && !OURS.test(name)
+}
 
 /** Changes of a book as Binance writes them, read by {@link FrameScanner}; `undefined` for any other frame. */
 export function scanDepth(frame: string): StreamFrame | undefined {
   const scanner = new FrameScanner(frame)
   if (!scanner.has('{"stream":"')) return undefined
   const stream = scanner.text()
-  if (!scanner.has(',"data":{"e":"depthUpdate","E":') || PARTIAL_DEPTH.test(stream)) return undefined
+  if (!scanner.has(',"data":{"e":"depthUpdate","E":') || !DEPTH.test(stream)) return undefined
   const exchangeTime = scanner.counter()
   if (scanner.has(',"T":')) scanner.skipInteger()
   scanner.skip(',"s":"')

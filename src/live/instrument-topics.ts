@@ -42,7 +42,7 @@ export class InstrumentTopics {
    * @returns `undefined` where nobody needs it
    */
   receive(event: MarketEvent, stream: UpstreamStream | undefined, socket: number, now: number) {
-    const topic = event.channel === 'candles' ? this.#candles.get(event.interval) : this.#byChannel.get(event.channel)
+    const topic = this.find(event.channel, event.channel === 'candles' ? event.interval : null)
     if (topic === undefined || (stream !== undefined && !stream.topics.has(topic))) return undefined
     topic.receive(this.#countsContracts ? resolveEvent(event, this.instrument) : event, socket, now)
     return topic
