@@ -72,7 +72,7 @@ export class FrameDecoder {
       case 'funding':
         return { ...headed('funding'), data: this.#whole.funding(event) }
       case 'open-interest':
-        return { ...headed('open-interest'), data: { openInterest: event.openInterest, value: event.value } }
+        return { ...headed('open-interest'), data: this.#whole.openInterest(event) }
       case 'liquidations': {
         const { price, size, side } = event
         return { ...sized('liquidation'), data: { price, size, side } }

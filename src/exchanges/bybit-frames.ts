@@ -4,6 +4,7 @@ import type {
   FundingValues,
   LiquidationEvent,
   MarketEvent,
+  OpenInterestValues,
   TickerValues,
   TradeEvent,
 } from '../domain/event.ts'
@@ -170,17 +171,15 @@ function readTicker(message: Cells, topic: string, kind: InstrumentKind): Stream
   const exchangeSymbol = needText(record['symbol'], 'symbol')
   const base = { exchangeSymbol, exchangeTime: needTime(message['ts'], 'ts') }
   const events: MarketEvent[] = []
-  const values = readSummary(record, countsDollars(exchangeSymbol, kind))
+  const isSwapped = countsDollars(exchangeSymbol, kind)
+  const values = readSummary(record, isSwapped)
   if (values !== undefined) events.push({ channel: 'ticker', ...base, values })
   const bbo = readTickerBbo(record)
   if (bbo !== undefined) events.push({ channel: 'bbo', ...base, sequence: null, ...bbo })
   const funding = readFunding(record)
   if (funding !== undefined) events.push({ channel: 'funding', ...base, values: funding })
-  if (record['openInterest'] !== undefined) {
-    const openInterest = needAmount(record['openInterest'], 'openInterest')
-    const value = optionalAmount(record['openInterestValue'], 'openInterestValue')
-    events.push({ channel: 'open-interest', ...base, openInterest, value })
-  }
+  const interest = readOpenInterest(record, isSwapped)
+  if (interest !== undefined) events.push({ channel: 'open-interest', ...base, values: interest })
   return data(topic, events)
 }
 
@@ -226,12 +225,25 @@ function readFunding({
   return isEmpty(values) ? undefined : values
 }
 
+function readOpenInterest(record: Cells, isSwapped: boolean): Partial<OpenInterestValues> | undefined {
+  const [size, worth] = isSwapped
+    ? [record['openInterestValue'], record['openInterest']]
+    : [record['openInterest'], record['openInterestValue']]
+  const values: Mutable<Partial<OpenInterestValues>> = {}
+  if (size !== undefined) values.openInterest = optionalAmount(size, 'openInterest')
+  if (worth !== undefined) values.value = optionalAmount(worth, 'openInterestValue')
+  return isEmpty(values) ? undefined : values
+}
+
 function isEmpty(values: object): boolean {
   for (const _ in values) return false
   return true
 }
 
-/** Inverse contracts, those quoted in dollars: their volumes are in dollars, their turnovers in base units. */
+/**
+ * Inverse contracts, those quoted in dollars: their volumes and open interest are in dollars, their turnovers and the
+ * value of the open interest in base units.
+ */
 function countsDollars(exchangeSymbol: string, kind: InstrumentKind): boolean {
   return kind === 'perpetual' && exchangeSymbol.endsWith('USD')
 }

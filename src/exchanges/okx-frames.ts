@@ -308,8 +308,7 @@ function readOpenInterest(record: Cells): OpenInterestEvent {
     channel: 'open-interest',
     exchangeSymbol: needText(record['instId'], 'instId'),
     exchangeTime: needTime(record['ts'], 'ts'),
-    openInterest: needAmount(record['oiCcy'], 'oiCcy'),
-    value: null,
+    values: { openInterest: needAmount(record['oiCcy'], 'oiCcy'), value: null },
   }
 }
 

@@ -23,6 +23,22 @@ describe('frames of Bybit', () => {
     expect(stream.decode(delta, 'perpetual')).toEqual({ kind: 'data', stream: 'tickers.BTCUSDT', events: [event] })
   })
 
+  it('say of the open interest only what has changed, in base units', () => {
+    const values = (symbol: string, fields: object) => {
+      const data = { symbol, ...fields }
+      const frame = stream.decode(
+        JSON.stringify({ topic: `tickers.${symbol}`, type: 'delta', data, ts: 9 }),
+        'perpetual',
+      )
+      return frame.kind === 'data' && frame.events.map((event) => event.channel === 'open-interest' && event.values)
+    }
+    expect(values('BTCUSDT', { openInterest: '10' })).toEqual([{ openInterest: '10' }])
+    expect(values('BTCUSDT', { openInterestValue: '60' })).toEqual([{ value: '60' }])
+    expect(values('BTCUSD', { openInterest: '60', openInterestValue: '10' })).toEqual([
+      { openInterest: '10', value: '60' },
+    ])
+  })
+
   it('say of a best price only the side that has changed', () => {
     const sides = (b: unknown, a: unknown, type: string) => {
       const data = { s: 'BTCUSDT', b, a, u: 7, seq: 8 }

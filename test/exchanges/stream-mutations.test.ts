@@ -79,7 +79,7 @@ function faultOf(event: MarketEvent): void {
       return
     }
     case 'open-interest':
-      must(isAmount(event.openInterest) && isAmountOrNone(event.value), 'open interest')
+      must(Object.values(event.values).every(isAmountOrNone), 'open interest')
       return
     case 'liquidations':
       must(isAmount(event.price) && isAmount(event.size), 'liquidation')

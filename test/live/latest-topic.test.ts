@@ -46,6 +46,35 @@ describe('newest values of an exchange that sends what has changed', () => {
   })
 })
 
+describe('the open interest of an exchange that sends what has changed', () => {
+  const KEY = 'open-interest:bybit:BTC-USDT-PERP'
+
+  it('is whole in each message', () => {
+    const played = new Play('bybit')
+    played.demand(KEY)
+    played.frame(bybitTicker('delta', { openInterestValue: '5900000' }))
+    played.frame(bybitTicker('snapshot', { openInterest: '100', openInterestValue: '6000000' }))
+    played.frame(bybitTicker('delta', { openInterestValue: '6600000' }))
+    played.frame(bybitTicker('delta', { openInterest: '101' }))
+    expect(played.told(KEY).map(({ data }) => data)).toEqual([
+      { openInterest: '100', value: '6000000' },
+      { openInterest: '100', value: '6600000' },
+      { openInterest: '101', value: '6600000' },
+    ])
+  })
+
+  it('is asked for whole where a change may have been lost', () => {
+    const played = new Play('bybit')
+    played.demand(KEY)
+    played.frame(bybitTicker('snapshot', { openInterest: '100', openInterestValue: '6000000' }))
+    played.frame(bybitTicker('delta', { openInterest: '101' }))
+    operations(played)
+    played.frame('{"topic":"tickers.BTCUSDT","type":"del')
+    played.wait(SECOND)
+    expect(operations(played)).toEqual(['unsubscribe', 'subscribe'])
+  })
+})
+
 describe('newest values of an exchange that sends them whole', () => {
   it('are left to the next event', () => {
     const played = new Play('bybit')
