@@ -32,6 +32,7 @@ import {
   optionalTime,
 } from './decode-frame.ts'
 import { readOkxEvent, streamName } from './okx-events.ts'
+import { swapsOn } from './okx-index.ts'
 import { scanUpdate } from './okx-updates.ts'
 import { shorten } from './outcome.ts'
 import type { StreamFrame } from './stream.ts'
@@ -272,14 +273,13 @@ function readMarkPrice(record: Cells): FundingEvent {
 }
 
 /**
- * `{"instId":"BTC-USDT","idxPx":"83043.9","high24h":"84560.3",…,"ts":"1790757203066"}`: the index that the swap of the
- * same assets follows. Swaps in USDC follow that in US dollars, so an index in USDC is nobody's.
+ * `{"instId":"BTC-USDT","idxPx":"83043.9","high24h":"84560.3",…,"ts":"1790757203066"}`: said of each swap that follows it.
  * https://www.okx.com/docs-v5/en/#public-data-websocket-index-tickers-channel
  */
 function readIndexPrice(record: Cells, events: MarketEvent[]): void {
   const index = needText(record['instId'], 'instId')
   const indexPrice = needAmount(record['idxPx'], 'idxPx')
-  if (!index.endsWith('-USDC')) events.push(funding(record, `${index}-SWAP`, { indexPrice }))
+  for (const swap of swapsOn(index)) events.push(funding(record, swap, { indexPrice }))
 }
 
 /**

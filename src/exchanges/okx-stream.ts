@@ -1,6 +1,7 @@
 import type { MarketChannel } from '../domain/event.ts'
 import type { Interval } from '../domain/interval.ts'
 import { decodeOkxFrame, okxIntervals } from './okx-frames.ts'
+import { indexOf } from './okx-index.ts'
 import { requestsOf } from './request.ts'
 import type { StreamApi, StreamEndpoint, StreamLimits, StreamName, StreamRequest, StreamTopic } from './stream.ts'
 
@@ -80,13 +81,15 @@ function streamsOf({ channel, instrument, interval }: StreamTopic): readonly Str
 const perpetualChannels: readonly MarketChannel[] = ['funding', 'open-interest', 'liquidations']
 
 /**
- * The index of a swap is that of its assets (`uly`), but for those in USDC, which follow the one in US dollars: their
- * index price is left unsaid. https://www.okx.com/docs-v5/en/#public-data-rest-api-get-instruments
+ * Of the index only the price comes: where there is none of the name that we suppose, rate and mark price are given all
+ * the same.
  */
 function fundingStreams(exchangeSymbol: string): readonly StreamName[] {
-  const own = [stream('public', 'funding-rate', exchangeSymbol), stream('public', 'mark-price', exchangeSymbol)]
-  const index = exchangeSymbol.replace(/-SWAP$/, '')
-  return index.endsWith('-USDC') ? own : [...own, stream('public', 'index-tickers', index)]
+  return [
+    stream('public', 'funding-rate', exchangeSymbol),
+    stream('public', 'mark-price', exchangeSymbol),
+    { ...stream('public', 'index-tickers', indexOf(exchangeSymbol)), isOptional: true },
+  ]
 }
 
 function candleChannel(interval: Interval): string {

@@ -52,6 +52,8 @@ export interface StreamName {
   readonly name: string
   /** It only shows that the socket lives, every second or so: nothing about a topic comes by it. */
   readonly isSignOfLife?: true
+  /** Where it is refused the topic goes on without what it brings. */
+  readonly isOptional?: true
 }
 
 /** What can be asked of the stream of an exchange. */

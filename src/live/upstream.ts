@@ -86,7 +86,7 @@ export class Upstream {
     stream.retryAt = now + Math.min(LONGEST_REJECTED_RETRY_MS, FIRST_REJECTED_RETRY_MS * 2 ** stream.rejections)
     stream.rejections += 1
     if (stream.rejections === 1) stream.isRejectionTold = false
-    if (!stream.isRejectionTold) for (const topic of topicsOn(stream)) topic.rejected(reason, now)
+    if (!stream.isRejectionTold && !stream.isOptional) for (const topic of topicsOn(stream)) topic.rejected(reason, now)
     stream.isRejectionTold = true
   }
 

@@ -68,12 +68,20 @@ describe('streams of OKX', () => {
     expect(streamsOf('liquidations', swap)).toEqual(['public/liquidation-orders:SWAP'])
   })
 
-  it('leave the index price of a swap in USDC unsaid, which follows another index', () => {
-    const inUsdc = { ...swap, exchangeSymbol: 'BTC-USDC-SWAP', quote: 'USDC' }
-    expect(streamsOf('funding', inUsdc)).toEqual([
-      'public/funding-rate:BTC-USDC-SWAP',
-      'public/mark-price:BTC-USDC-SWAP',
-    ])
+  it.each([
+    ['BTC-USDT-SWAP', 'BTC-USDT'],
+    ['BTC-USDC-SWAP', 'BTC-USDC'],
+    ['BTC-USD-SWAP', 'BTC-USD'],
+    ['SOL-USD_UM-SWAP', 'SOL-USD'],
+  ])('give the index that %s follows', (exchangeSymbol, index) => {
+    expect(streamsOf('funding', { ...swap, exchangeSymbol }).at(-1)).toBe(`public/index-tickers:${index}`)
+    const row = { instId: index, idxPx: '7.10', ts: '1' }
+    const frame = stream.decode(
+      JSON.stringify({ arg: { channel: 'index-tickers', instId: index }, data: [row] }),
+      'spot',
+    )
+    const event = { channel: 'funding', exchangeSymbol, exchangeTime: 1, values: { indexPrice: '7.1' } }
+    expect(frame).toMatchObject({ kind: 'data', events: expect.arrayContaining([event]) })
   })
 
   it('give spot what spot has', () => {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { MINUTE, Play, SECOND } from './session.ts'
+import { MINUTE, Play, SECOND, topicOf } from './session.ts'
 import { okx } from './session-exchange.ts'
 
 const BYBIT = 'ticker:bybit:BTC-USDT-PERP'
@@ -72,6 +72,20 @@ describe('the open interest of an exchange that sends what has changed', () => {
     played.frame('{"topic":"tickers.BTCUSDT","type":"del')
     played.wait(SECOND)
     expect(operations(played)).toEqual(['unsubscribe', 'subscribe'])
+  })
+})
+
+describe('funding of a swap whose index is refused', () => {
+  it('goes on without the index price', () => {
+    const played = new Play('okx')
+    const key = 'funding:okx:SOL-USDT-PERP'
+    played.demand(key)
+    const msg = "Wrong URL or channel:index-tickers,instId:SOL-USDT doesn't exist. Please use the correct URL"
+    played.frame(JSON.stringify({ event: 'error', code: '60018', msg, connId: 'a', id: '1' }))
+    played.frame(okx('mark-price', 'SOL-USDT-SWAP', [{ instId: 'SOL-USDT-SWAP', markPx: '150', ts: '5' }]))
+    expect(played.told(key).map(({ type }) => type)).toEqual(['funding'])
+    expect(played.told(key)[0]?.data).toMatchObject({ markPrice: '150', indexPrice: null })
+    expect(played.session.rejection(topicOf(key), played.instrument('SOL-USDT-PERP'))).toBeNull()
   })
 })
 
