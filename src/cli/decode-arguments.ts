@@ -2,6 +2,7 @@ import { parseArgs } from 'node:util'
 import { type InstrumentKind, instrumentKinds } from '../domain/instrument.ts'
 import { type Interval, intervals, isInterval } from '../domain/interval.ts'
 import { connectorFor, type ExchangeName, exchangeNames, isExchangeName } from '../exchanges/registry.ts'
+import { MAX_LINE_LENGTH } from './line-reader.ts'
 
 export const restResources = [
   'instruments',
@@ -53,6 +54,8 @@ export const usage = `usage: npm run decode -- ${exchangeChoice} --transport res
   --interval     ${intervals.join(' ')}, of candles
   --instruments  FILE as printed for --resource instruments: gives symbols and contract sizes
   --status       HTTP status of an error body (default 200)
+
+Frames are lines of at most ${MAX_LINE_LENGTH} characters: a longer one is invalid and stepped over.
 `
 
 /** Wrong arguments: the command prints the message with the usage and exits with 2. */

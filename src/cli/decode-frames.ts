@@ -29,6 +29,11 @@ export class FrameDecoder {
     return decoded.events.map((event) => this.#message(event))
   }
 
+  /** What is said of a frame that could not even be looked at. */
+  invalid(detail: string): Message {
+    return this.#plain({ kind: 'invalid', detail })
+  }
+
   #plain(frame: Exclude<StreamFrame, { kind: 'data' }>): Message {
     const { exchange } = this.#options
     switch (frame.kind) {

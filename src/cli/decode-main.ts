@@ -5,7 +5,7 @@ import { decodeInput } from './decode.ts'
 import { type DecodeOptions, parseDecodeArguments, UsageError, usage } from './decode-arguments.ts'
 import { FrameDecoder } from './decode-frames.ts'
 import { parseInstrumentsFile } from './instrument-names.ts'
-import { readLines } from './line-reader.ts'
+import { type Line, MAX_LINE_LENGTH, readLines } from './line-reader.ts'
 import type { Message } from './message.ts'
 
 // A reader that has seen enough (`| head`) closes the pipe, which is no failure.
@@ -17,7 +17,7 @@ try {
   if (options.transport === 'ws') {
     process.stdin.setEncoding('utf8')
     const decoder = new FrameDecoder(options, instruments)
-    for await (const frames of readLines(process.stdin)) await print(frames.flatMap((frame) => decoder.decode(frame)))
+    for await (const lines of readLines(process.stdin)) await print(lines.flatMap((line) => decodeLine(decoder, line)))
   } else {
     await print([...decodeInput(options, await text(process.stdin), instruments)])
   }
@@ -25,6 +25,10 @@ try {
   if (!(error instanceof UsageError)) throw error
   process.stderr.write(`${error.message}\n\n${usage}`)
   process.exitCode = 2
+}
+
+function decodeLine(decoder: FrameDecoder, line: Line): readonly Message[] {
+  return line === null ? [decoder.invalid(`a line of more than ${MAX_LINE_LENGTH} characters`)] : decoder.decode(line)
 }
 
 /** Waits where the reader is slow: frames may come faster than it takes them, for hours. */
