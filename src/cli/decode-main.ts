@@ -13,6 +13,15 @@ process.stdout.on('error', () => process.exit())
 
 try {
   const options = parseDecodeArguments(process.argv.slice(2))
+  if (options === 'help') process.stdout.write(usage)
+  else await decode(options)
+} catch (error) {
+  if (!(error instanceof UsageError)) throw error
+  process.stderr.write(`${error.message}\n\n${usage}`)
+  process.exitCode = 2
+}
+
+async function decode(options: DecodeOptions): Promise<void> {
   const instruments = readInstruments(options)
   if (options.transport === 'ws') {
     process.stdin.setEncoding('utf8')
@@ -21,10 +30,6 @@ try {
   } else {
     await print([...decodeInput(options, await text(process.stdin), instruments)])
   }
-} catch (error) {
-  if (!(error instanceof UsageError)) throw error
-  process.stderr.write(`${error.message}\n\n${usage}`)
-  process.exitCode = 2
 }
 
 function decodeLine(decoder: FrameDecoder, line: Line): readonly Message[] {
