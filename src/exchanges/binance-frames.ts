@@ -31,7 +31,7 @@ import {
   optionalDecimal,
   optionalTime,
 } from './decode-frame.ts'
-import { shorten, textField } from './outcome.ts'
+import { NO_REASON, shorten, textField } from './outcome.ts'
 import type { StreamFrame } from './stream.ts'
 
 /**
@@ -76,9 +76,15 @@ function readList(payloads: readonly unknown[], stream: string | null): StreamFr
   return events.length === 0 && reason !== undefined ? ignored(reason) : data(stream, events)
 }
 
+/** USD-M, in the field `st`. COIN-M is 2: its sizes are contracts. */
+const USD_MARGINED = 1
+
 /** What a payload says, or why it says nothing to this system. Best prices and partial books of spot name no event. */
 function readEvent(payload: Cells, stream: string | null): MarketEvent | string {
   const name = payload['e']
+  const order = payload['o']
+  const market = payload['st'] ?? (isRecord(order) ? order['st'] : undefined)
+  if (typeof market === 'number' && market !== USD_MARGINED) return `of another market: st ${market}`
   switch (name) {
     case 'depthUpdate':
       return readDepth(payload, stream)
@@ -276,5 +282,9 @@ function readReply(reply: Cells): StreamFrame {
   }
   const error = 'error' in reply ? needRecord(reply['error'], 'error') : reply
   const [code, reason] = [textField(error, 'code'), shorten(textField(error, 'msg'))]
-  return { kind: 'rejected', requestId, streams: null, code: code === '' ? null : code, reason }
+  return {
+    ...{ kind: 'rejected', requestId, streams: null },
+    code: code === '' ? null : code,
+    reason: reason || NO_REASON,
+  }
 }

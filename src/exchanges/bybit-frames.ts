@@ -219,7 +219,8 @@ function readFunding({
 }: Cells): Partial<FundingValues> | undefined {
   const values: Mutable<Partial<FundingValues>> = {}
   if (fundingRate !== undefined) values.rate = optionalDecimal(fundingRate, 'fundingRate')
-  if (nextFundingTime !== undefined) values.nextFundingTime = optionalTime(nextFundingTime, 'nextFundingTime')
+  // `"0"` where there is none.
+  if (nextFundingTime !== undefined) values.nextFundingTime = optionalTime(nextFundingTime, 'nextFundingTime') || null
   if (markPrice !== undefined) values.markPrice = optionalAmount(markPrice, 'markPrice')
   if (indexPrice !== undefined) values.indexPrice = optionalAmount(indexPrice, 'indexPrice')
   return isEmpty(values) ? undefined : values

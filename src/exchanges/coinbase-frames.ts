@@ -19,7 +19,7 @@ import {
 } from './decode-frame.ts'
 import { FrameScanner } from './frame-scanner.ts'
 import { readIsoTime } from './iso-time.ts'
-import { shorten, textField } from './outcome.ts'
+import { NO_REASON, shorten, textField } from './outcome.ts'
 import type { Heard, StreamFrame } from './stream.ts'
 
 /**
@@ -204,7 +204,7 @@ function readError(record: Cells): StreamFrame {
   const streams = product === undefined ? null : ALL_CHANNELS.map((channel) => `${channel}:${product}`)
   const isTooFast = product === undefined && TOO_FAST.test(reason)
   const wait = isTooFast ? { retryAfterMs: TOO_FAST_MS } : {}
-  return { kind: 'rejected', requestId: null, streams, code: null, reason, ...wait }
+  return { kind: 'rejected', requestId: null, streams, code: null, reason: reason || NO_REASON, ...wait }
 }
 
 /**

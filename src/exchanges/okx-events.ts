@@ -1,5 +1,5 @@
 import { type Cells, ignored, needRecord, needText } from './decode-frame.ts'
-import { shorten, textField } from './outcome.ts'
+import { NO_REASON, shorten, textField } from './outcome.ts'
 import type { StreamFrame } from './stream.ts'
 
 /** What OKX says beside data: acks, errors and news. */
@@ -57,7 +57,7 @@ function readError(message: Cells): StreamFrame {
     requestId: readRequestId(message) ?? (id === undefined ? null : Number(id)),
     streams: channel === undefined || instrument === undefined ? null : [`${channel}:${instrument}`],
     code: code || null,
-    reason: shorten(text),
+    reason: shorten(text) || NO_REASON,
     ...(code === TOO_FREQUENT ? { retryAfterMs: TOO_FREQUENT_MS } : {}),
   }
 }

@@ -106,7 +106,7 @@ function requests(
   names: readonly string[],
   firstId: number,
 ): readonly StreamRequest[] {
-  return requestsOf(names, limits.topicsPerRequest, firstId, (id, some) => ({
+  return requestsOf(names, { names: limits.topicsPerRequest }, firstId, (id, some) => ({
     id: String(id),
     op,
     args: some.map(argOf),

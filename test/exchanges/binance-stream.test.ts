@@ -52,7 +52,25 @@ describe('the streams of Binance', () => {
   })
 })
 
+describe('requests of Binance', () => {
+  it('are short enough for it, however long the names are', () => {
+    const names = Array.from({ length: 200 }, (_, i) => `币安人生币安人生${i}usdt@kline_1h`)
+    const requests = binanceStream.subscribe(names, 1)
+    expect(requests.flatMap((request) => request.names)).toEqual(names)
+    expect(requests.map(({ requestId }) => requestId)).toEqual(requests.map((_, index) => index + 1))
+    for (const { frame } of requests) expect(new TextEncoder().encode(frame).length).toBeLessThanOrEqual(4_088)
+  })
+})
+
 describe('frames of Binance', () => {
+  it.each([
+    '{"stream":"btcusd_perp@aggTrade","data":{"e":"aggTrade","s":"BTCUSD_PERP","a":1,"p":"1","q":"37","T":1,"m":false,"st":2}}',
+    '{"stream":"btcusd_perp@depth","data":{"e":"depthUpdate","E":1,"T":1,"s":"BTCUSD_PERP","U":1,"u":2,"pu":0,"b":[],"a":[],"ps":"BTCUSD","st":2}}',
+    '{"stream":"!forceOrder@arr","data":{"e":"forceOrder","E":1,"o":{"s":"BTCUSD_PERP","S":"SELL","q":"1","p":"1","T":1,"ps":"BTCUSD","st":2}}}',
+  ])('of COIN-M, whose sizes are contracts, are none of ours: %s', (frame) => {
+    expect(binanceStream.decode(frame)).toEqual({ kind: 'ignored', reason: 'of another market: st 2' })
+  })
+
   const trade = '{"e":"aggTrade","s":"BTCUSDT","a":1,"p":"2.50","q":"1","T":1767312000000,"m":false}'
 
   it('read alike with and without the name of the stream', () => {

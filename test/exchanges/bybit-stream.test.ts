@@ -39,6 +39,11 @@ describe('frames of Bybit', () => {
     ])
   })
 
+  it('have no time of funding where it is 0', () => {
+    const frame = '{"topic":"tickers.A","type":"delta","ts":9,"data":{"symbol":"AUSDT","nextFundingTime":"0"}}'
+    expect(stream.decode(frame, 'perpetual')).toMatchObject({ events: [{ values: { nextFundingTime: null } }] })
+  })
+
   it('say of a best price only the side that has changed', () => {
     const sides = (b: unknown, a: unknown, type: string) => {
       const data = { s: 'BTCUSDT', b, a, u: 7, seq: 8 }
