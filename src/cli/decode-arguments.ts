@@ -1,7 +1,9 @@
 import { parseArgs } from 'node:util'
-import { type InstrumentKind, instrumentKinds } from '../domain/instrument.ts'
+import { type InstrumentKind, instrumentKinds, parseSymbol } from '../domain/instrument.ts'
 import { type Interval, intervals, isInterval } from '../domain/interval.ts'
+import type { RestApi } from '../exchanges/connector.ts'
 import { connectorFor, type ExchangeName, exchangeNames, isExchangeName } from '../exchanges/registry.ts'
+import { MAX_LINE_LENGTH } from './line-reader.ts'
 
 export const restResources = [
   'instruments',
@@ -53,6 +55,9 @@ export const usage = `usage: npm run decode -- ${exchangeChoice} --transport res
   --interval     ${intervals.join(' ')}, of candles
   --instruments  FILE as printed for --resource instruments: gives symbols and contract sizes
   --status       HTTP status of an error body (default 200)
+  --help         this
+
+Frames are lines of at most ${MAX_LINE_LENGTH} characters: a longer one is invalid and stepped over.
 `
 
 /** Wrong arguments: the command prints the message with the usage and exits with 2. */
@@ -60,17 +65,28 @@ export class UsageError extends Error {
   override readonly name = 'UsageError'
 }
 
-/** @throws UsageError */
-export function parseDecodeArguments(args: readonly string[]): DecodeOptions {
+/**
+ * @returns `help` where the usage is asked for, whatever else is
+ * @throws UsageError
+ */
+export function parseDecodeArguments(args: readonly string[]): DecodeOptions | 'help' {
   const values = parseOptions(args)
+  if (values.help === true) return 'help'
   const exchange = values.exchange ?? ''
   if (!isExchangeName(exchange)) throw new UsageError(`--exchange must be one of ${exchangeNames.join(', ')}`)
   const transport = oneOf('--transport', transports, values.transport ?? '')
   const kind = oneOf('--kind', instrumentKinds, values.kind ?? 'spot')
   const rest = connectorFor(exchange)?.rest
   if (rest?.baseUrl[kind] === undefined) throw new UsageError(`${exchange} has no ${kind} instruments here`)
-  const common = { exchange, kind, symbol: values.symbol ?? null, instrumentsFile: values.instruments ?? null }
-  if (transport === 'ws') return { ...common, transport }
+  const symbol = values.symbol ?? null
+  if (symbol !== null) checkSymbol(symbol, exchange, rest.baseUrl)
+  const common = { exchange, kind, symbol, instrumentsFile: values.instruments ?? null }
+  if (transport === 'ws') {
+    for (const name of restOnly)
+      if (values[name] !== undefined)
+        throw new UsageError(`--${name} belongs to --transport rest: frames say it themselves`)
+    return { ...common, transport }
+  }
   const resource = oneOf('--resource', restResources, values.resource ?? '')
   if (resource === 'funding-rates' && rest.fundingRates === undefined) {
     throw new UsageError(`${exchange} has no funding rates`)
@@ -84,6 +100,17 @@ export function parseDecodeArguments(args: readonly string[]): DecodeOptions {
   return { ...common, transport, resource, interval, status: Number(status) }
 }
 
+const restOnly = ['resource', 'interval', 'status'] as const
+
+/** One that names an instrument, of a kind that the exchange has here. What it lists is not known. */
+function checkSymbol(symbol: string, exchange: ExchangeName, baseUrl: RestApi['baseUrl']): void {
+  const query = parseSymbol(symbol)
+  if (query === undefined && !/[\p{L}\p{N}]/u.test(symbol)) throw new UsageError('--symbol must name an instrument')
+  const isPerpetual = query?.by === 'symbol' ? query.symbol.endsWith('-PERP') : query?.kind === 'perpetual'
+  if (isPerpetual && baseUrl.perpetual === undefined)
+    throw new UsageError(`${exchange} has no perpetual instruments here`)
+}
+
 function parseOptions(args: readonly string[]) {
   const text = { type: 'string' } as const
   const options = {
@@ -95,6 +122,7 @@ function parseOptions(args: readonly string[]) {
     interval: text,
     instruments: text,
     status: text,
+    help: { type: 'boolean' } as const,
   }
   try {
     return parseArgs({ args: [...args], options, allowPositionals: false }).values

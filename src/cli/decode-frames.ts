@@ -1,4 +1,4 @@
-import type { BookEvent, MarketEvent } from '../domain/event.ts'
+import type { BookEvent, CandleEvent, MarketEvent } from '../domain/event.ts'
 import type { Instrument } from '../domain/instrument.ts'
 import { connectors } from '../exchanges/registry.ts'
 import { resolveEvent } from '../exchanges/resolve.ts'
@@ -29,6 +29,11 @@ export class FrameDecoder {
     return decoded.events.map((event) => this.#message(event))
   }
 
+  /** What is said of a frame that could not even be looked at. */
+  invalid(detail: string): Message {
+    return this.#plain({ kind: 'invalid', detail })
+  }
+
   #plain(frame: Exclude<StreamFrame, { kind: 'data' }>): Message {
     const { exchange } = this.#options
     switch (frame.kind) {
@@ -37,8 +42,9 @@ export class FrameDecoder {
       case 'ack':
         return { type: 'ack', exchange, requestId: frame.requestId, streams: frame.streams }
       case 'rejected': {
-        const { requestId, streams, code, reason } = frame
-        return { type: 'rejected', exchange, requestId, streams, code, reason }
+        const { requestId, streams, code, reason, retryAfterMs } = frame
+        const wait = retryAfterMs === undefined ? {} : { retryAfterMs }
+        return { type: 'rejected', exchange, requestId, streams, code, reason, ...wait }
       }
       case 'ignored':
         return { type: 'ignored', exchange, detail: frame.reason }
@@ -61,7 +67,7 @@ export class FrameDecoder {
         return { ...sized('trade'), data: { id, price, size, side } }
       }
       case 'candles':
-        return { ...headed('candle'), data: { interval: event.interval, ...event.candle } }
+        return { ...headed('candle'), data: candleData(event) }
       case 'ticker':
         return { ...headed('ticker'), data: this.#whole.ticker(event) }
       case 'bbo':
@@ -71,7 +77,7 @@ export class FrameDecoder {
       case 'funding':
         return { ...headed('funding'), data: this.#whole.funding(event) }
       case 'open-interest':
-        return { ...headed('open-interest'), data: { openInterest: event.openInterest, value: event.value } }
+        return { ...headed('open-interest'), data: this.#whole.openInterest(event) }
       case 'liquidations': {
         const { price, size, side } = event
         return { ...sized('liquidation'), data: { price, size, side } }
@@ -86,6 +92,11 @@ export class FrameDecoder {
     this.#named.set(exchangeSymbol, named)
     return named
   }
+}
+
+/** A candle of another clock says so: its `interval` is none of ours. */
+function candleData({ interval, exchangeInterval, candle }: CandleEvent) {
+  return { interval, ...(exchangeInterval === undefined ? {} : { exchangeInterval }), ...candle }
 }
 
 /** An update does not say how deep the book is; a snapshot follows nothing. */

@@ -1,11 +1,20 @@
-import type { BboEvent, FundingEvent, FundingValues, TickerEvent, TickerValues } from '../domain/event.ts'
-import { type BboValues, wholeBbo, wholeFunding, wholeTicker } from '../domain/whole-values.ts'
+import type {
+  BboEvent,
+  FundingEvent,
+  FundingValues,
+  OpenInterestEvent,
+  OpenInterestValues,
+  TickerEvent,
+  TickerValues,
+} from '../domain/event.ts'
+import { type BboValues, wholeBbo, wholeFunding, wholeOpenInterest, wholeTicker } from '../domain/whole-values.ts'
 
 /** What the frames of one run have said so far of each instrument, whole. */
 export class WholeValues {
   readonly #tickers = new Map<string, TickerValues>()
   readonly #bbos = new Map<string, BboValues>()
   readonly #fundings = new Map<string, FundingValues>()
+  readonly #openInterests = new Map<string, OpenInterestValues>()
 
   ticker(event: TickerEvent): TickerValues {
     return update(this.#tickers, event, wholeTicker)
@@ -13,6 +22,10 @@ export class WholeValues {
 
   funding(event: FundingEvent): FundingValues {
     return update(this.#fundings, event, wholeFunding)
+  }
+
+  openInterest(event: OpenInterestEvent): OpenInterestValues {
+    return update(this.#openInterests, event, wholeOpenInterest)
   }
 
   bbo(event: BboEvent): BboValues {

@@ -47,7 +47,10 @@ export interface TradeEvent extends EventBase {
 
 export interface CandleEvent extends EventBase {
   readonly channel: 'candles'
-  readonly interval: Interval
+  /** `null` where the slots of the exchange's interval are not ours: its days begin by another clock than UTC. */
+  readonly interval: Interval | null
+  /** As the exchange spells it, where `interval` is `null`. */
+  readonly exchangeInterval?: string
   readonly candle: Candle
 }
 
@@ -105,12 +108,17 @@ export interface FundingEvent extends EventBase {
   readonly values: Partial<FundingValues>
 }
 
-export interface OpenInterestEvent extends EventBase {
-  readonly channel: 'open-interest'
-  /** In base units (contracts before `resolveEvent`, where the exchange sends nothing else). */
-  readonly openInterest: Decimal
+export interface OpenInterestValues {
+  /** In base units. */
+  readonly openInterest: Decimal | null
   /** In quote units; `null` where it is not sent. */
   readonly value: Decimal | null
+}
+
+export interface OpenInterestEvent extends EventBase {
+  readonly channel: 'open-interest'
+  /** Only what the frame says: what is absent stands as it was. */
+  readonly values: Partial<OpenInterestValues>
 }
 
 export interface LiquidationEvent extends EventBase {

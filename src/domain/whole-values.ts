@@ -1,4 +1,12 @@
-import type { BboEvent, FundingEvent, FundingValues, TickerEvent, TickerValues } from './event.ts'
+import type {
+  BboEvent,
+  FundingEvent,
+  FundingValues,
+  OpenInterestEvent,
+  OpenInterestValues,
+  TickerEvent,
+  TickerValues,
+} from './event.ts'
 import type { Level } from './order-book.ts'
 
 /**
@@ -14,6 +22,7 @@ export interface BboValues {
 
 const NO_TICKER: TickerValues = { last: null, open: null, high: null, low: null, volume: null, quoteVolume: null }
 const NO_FUNDING: FundingValues = { rate: null, nextFundingTime: null, markPrice: null, indexPrice: null }
+const NO_OPEN_INTEREST: OpenInterestValues = { openInterest: null, value: null }
 const NO_BBO: BboValues = { bid: null, ask: null }
 
 export function wholeTicker(known: TickerValues | null, { values }: TickerEvent): TickerValues {
@@ -22,6 +31,10 @@ export function wholeTicker(known: TickerValues | null, { values }: TickerEvent)
 
 export function wholeFunding(known: FundingValues | null, { values }: FundingEvent): FundingValues {
   return { ...(known ?? NO_FUNDING), ...values }
+}
+
+export function wholeOpenInterest(known: OpenInterestValues | null, { values }: OpenInterestEvent): OpenInterestValues {
+  return { ...(known ?? NO_OPEN_INTEREST), ...values }
 }
 
 /** An absent side stands as it was, `null` empties it. */

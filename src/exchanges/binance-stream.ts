@@ -27,14 +27,14 @@ const endpoints = [
 /**
  * Spot allows 1,024 streams a socket and 5 messages a second, USD-M 200 (for long 1,024) and 10: the stricter of each
  * serves both. Pongs count as messages, and the runtime sends them by itself: one message is left to them.
- * How many streams one request may name is not published; these fit into a few kilobytes.
+ * How many streams one request may name is not published.
  * https://developers.binance.com/docs/binance-spot-api-docs/web-socket-streams#websocket-limits
  * https://developers.binance.com/docs/derivatives/usds-margined-futures/websocket-market-streams
  */
 const limits = {
   topicsPerSocket: 200,
   topicsPerRequest: 100,
-  messages: [{ limit: 4, windowMs: 1_000 }],
+  messages: [{ limit: 4, windowMs: 1_000, per: 'socket' }],
   connects: { limit: 300, windowMs: 300_000 },
   maxAgeMs: 86_400_000,
 } as const
@@ -87,7 +87,14 @@ const streams: Readonly<
   },
 }
 
+/**
+ * Binance falls silent over a message of more than 4,088 bytes: what its server reads at once, without the frame's head.
+ * https://github.com/binance/binance-connector-rust/issues/27
+ */
+const MAX_NAMES_BYTES = 3_900
+
 /** `{"method":"SUBSCRIBE","params":["btcusdt@aggTrade"],"id":1}` */
 function requests(method: string, names: readonly string[], requestId: number): readonly StreamRequest[] {
-  return requestsOf(names, limits.topicsPerRequest, requestId, (id, params) => ({ method, params, id }))
+  const most = { names: limits.topicsPerRequest, bytes: MAX_NAMES_BYTES }
+  return requestsOf(names, most, requestId, (id, params) => ({ method, params, id }))
 }

@@ -4,6 +4,7 @@ import type {
   FundingValues,
   LiquidationEvent,
   MarketEvent,
+  OpenInterestValues,
   TickerValues,
   TradeEvent,
 } from '../domain/event.ts'
@@ -52,7 +53,7 @@ function readFrame(value: unknown, kind: InstrumentKind): StreamFrame {
   const [channel, second = '', third = ''] = topic.split('.')
   switch (channel) {
     case 'orderbook':
-      return second === '1' ? readBbo(message, topic) : readBook(message, topic)
+      return readOrderbook(message, topic, second)
     case 'publicTrade':
       return readList(message, topic, readTrade)
     case 'tickers':
@@ -90,6 +91,12 @@ function readTrade(record: Cells): TradeEvent {
     size: needAmount(record['v'], 'v'),
     side: needSide(record['S'], 'S'),
   }
+}
+
+/** By depth. The one of `orderbook.rpi` has other columns: orders that not everybody can meet stand apart. */
+function readOrderbook(message: Cells, topic: string, depth: string): StreamFrame {
+  if (!/^\d+$/.test(depth)) return ignored(shorten(topic))
+  return depth === '1' ? readBbo(message, topic) : readBook(message, topic)
 }
 
 /**
@@ -168,17 +175,15 @@ function readTicker(message: Cells, topic: string, kind: InstrumentKind): Stream
   const exchangeSymbol = needText(record['symbol'], 'symbol')
   const base = { exchangeSymbol, exchangeTime: needTime(message['ts'], 'ts') }
   const events: MarketEvent[] = []
-  const values = readSummary(record, countsDollars(exchangeSymbol, kind))
+  const isSwapped = countsDollars(exchangeSymbol, kind)
+  const values = readSummary(record, isSwapped)
   if (values !== undefined) events.push({ channel: 'ticker', ...base, values })
   const bbo = readTickerBbo(record)
   if (bbo !== undefined) events.push({ channel: 'bbo', ...base, sequence: null, ...bbo })
   const funding = readFunding(record)
   if (funding !== undefined) events.push({ channel: 'funding', ...base, values: funding })
-  if (record['openInterest'] !== undefined) {
-    const openInterest = needAmount(record['openInterest'], 'openInterest')
-    const value = optionalAmount(record['openInterestValue'], 'openInterestValue')
-    events.push({ channel: 'open-interest', ...base, openInterest, value })
-  }
+  const interest = readOpenInterest(record, isSwapped)
+  if (interest !== undefined) events.push({ channel: 'open-interest', ...base, values: interest })
   return newest(topic, isSnapshot, events)
 }
 
@@ -218,9 +223,20 @@ function readFunding({
 }: Cells): Partial<FundingValues> | undefined {
   const values: Mutable<Partial<FundingValues>> = {}
   if (fundingRate !== undefined) values.rate = optionalDecimal(fundingRate, 'fundingRate')
-  if (nextFundingTime !== undefined) values.nextFundingTime = optionalTime(nextFundingTime, 'nextFundingTime')
+  // `"0"` where there is none.
+  if (nextFundingTime !== undefined) values.nextFundingTime = optionalTime(nextFundingTime, 'nextFundingTime') || null
   if (markPrice !== undefined) values.markPrice = optionalAmount(markPrice, 'markPrice')
   if (indexPrice !== undefined) values.indexPrice = optionalAmount(indexPrice, 'indexPrice')
+  return isEmpty(values) ? undefined : values
+}
+
+function readOpenInterest(record: Cells, isSwapped: boolean): Partial<OpenInterestValues> | undefined {
+  const [size, worth] = isSwapped
+    ? [record['openInterestValue'], record['openInterest']]
+    : [record['openInterest'], record['openInterestValue']]
+  const values: Mutable<Partial<OpenInterestValues>> = {}
+  if (size !== undefined) values.openInterest = optionalAmount(size, 'openInterest')
+  if (worth !== undefined) values.value = optionalAmount(worth, 'openInterestValue')
   return isEmpty(values) ? undefined : values
 }
 
@@ -229,7 +245,10 @@ function isEmpty(values: object): boolean {
   return true
 }
 
-/** Inverse contracts, those quoted in dollars: their volumes are in dollars, their turnovers in base units. */
+/**
+ * Inverse contracts, those quoted in dollars: their volumes and open interest are in dollars, their turnovers and the
+ * value of the open interest in base units.
+ */
 function countsDollars(exchangeSymbol: string, kind: InstrumentKind): boolean {
   return kind === 'perpetual' && exchangeSymbol.endsWith('USD')
 }

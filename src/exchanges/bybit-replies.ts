@@ -1,5 +1,5 @@
 import { type Cells, needFlag } from './decode-frame.ts'
-import { shorten, textField } from './outcome.ts'
+import { NO_REASON, shorten, textField } from './outcome.ts'
 import type { StreamFrame } from './stream.ts'
 
 /**
@@ -21,7 +21,7 @@ export function readBybitReply(message: Cells): StreamFrame {
     requestId,
     streams: named === undefined ? null : [named],
     code: textField(message, 'retCode') || null,
-    reason: shorten(reason),
+    reason: shorten(reason) || NO_REASON,
     undone: true,
   }
 }

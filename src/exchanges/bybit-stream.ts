@@ -81,5 +81,9 @@ function requests(
   names: readonly string[],
   firstId: number,
 ): readonly StreamRequest[] {
-  return requestsOf(names, limits.topicsPerRequest, firstId, (id, args) => ({ req_id: String(id), op, args }))
+  return requestsOf(names, { names: limits.topicsPerRequest }, firstId, (id, args) => ({
+    req_id: String(id),
+    op,
+    args,
+  }))
 }

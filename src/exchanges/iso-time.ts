@@ -1,5 +1,10 @@
 const ISO_TIME = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?Z$/
 
+/** After so many years the calendar begins anew. */
+const CYCLE_YEARS = 400
+const CYCLE_MS = 146_097 * 86_400_000
+const SHORTEST_MONTH = 28
+
 /**
  * Ms UTC of `2021-04-17T16:43:30.452702Z`, what is finer than a millisecond cut off; `undefined` for any other layout and
  * for times that do not exist. Faster than `Date.parse`, for feeds that read one a frame.
@@ -16,7 +21,9 @@ export function readIsoTime(text: string): number | undefined {
   // The layout leaves no other sign than digits and the last one between here and the end.
   const millisecond =
     text.length < 24 ? Number(`0${text.slice(19, -1)}`) * 1_000 : twoDigits(text, 20) * 10 + digit(text, 22)
-  return Date.UTC(year, month - 1, day, hour, minute, second, millisecond)
+  // `Date.UTC` takes years below 100 for those of the last century, and the 31st of a shorter month for a day of the next.
+  const time = Date.UTC(year + CYCLE_YEARS, month - 1, day, hour, minute, second, millisecond) - CYCLE_MS
+  return day > SHORTEST_MONTH && new Date(time).getUTCDate() !== day ? undefined : time
 }
 
 function twoDigits(text: string, at: number): number {

@@ -32,6 +32,7 @@ import {
   optionalTime,
 } from './decode-frame.ts'
 import { readOkxEvent, streamName } from './okx-events.ts'
+import { swapsOn } from './okx-index.ts'
 import { scanUpdate } from './okx-updates.ts'
 import { shorten } from './outcome.ts'
 import type { StreamFrame } from './stream.ts'
@@ -213,12 +214,13 @@ export const okxIntervals = {
   '1M': '1Mutc',
 } as const satisfies Record<Interval, string>
 
-const intervalsOfChannels: ReadonlyMap<string, Interval> = new Map(
-  intervals.flatMap((interval) => {
-    const bar = okxIntervals[interval]
-    // Bars without `utc` open by Hong Kong time: nobody here asks for them, and `candleFault` finds them misaligned.
-    return [`candle${bar}`, `candle${bar.replace('utc', '')}`].map((channel) => [channel, interval] as const)
-  }),
+const intervalsOfBars: ReadonlyMap<string, Interval> = new Map(
+  intervals.map((interval) => [okxIntervals[interval], interval]),
+)
+
+/** From 6 hours up, bars without `utc` open by Hong Kong time: nobody here asks for them, recordings have them. */
+const hongKongBars: ReadonlySet<string> = new Set(
+  Object.values(okxIntervals).flatMap((bar) => (bar.endsWith('utc') ? [bar.slice(0, -'utc'.length)] : [])),
 )
 
 /**
@@ -227,8 +229,10 @@ const intervalsOfChannels: ReadonlyMap<string, Interval> = new Map(
  * https://www.okx.com/docs-v5/en/#order-book-trading-market-data-ws-candlesticks-channel
  */
 function readCandles(message: Cells, arg: Cells, channel: string): StreamFrame {
-  const interval = intervalsOfChannels.get(channel)
-  if (interval === undefined) return ignored(shorten(channel))
+  const bar = channel.slice('candle'.length)
+  const interval = intervalsOfBars.get(bar)
+  if (interval === undefined && !hongKongBars.has(bar)) return ignored(shorten(channel))
+  const slots = interval === undefined ? { interval: null, exchangeInterval: bar } : { interval }
   const exchangeSymbol = needText(arg['instId'], 'arg.instId')
   const [volume, quoteVolume] = isContract(exchangeSymbol) ? [6, 7] : [5, 6]
   const rows = needList(message['data'], 'data')
@@ -240,7 +244,7 @@ function readCandles(message: Cells, arg: Cells, channel: string): StreamFrame {
         channel: 'candles',
         exchangeSymbol,
         exchangeTime: null,
-        interval,
+        ...slots,
         candle: {
           openTime: needTime(row[0], 'openTime'),
           open: needAmount(row[1], 'open'),
@@ -269,14 +273,13 @@ function readMarkPrice(record: Cells): FundingEvent {
 }
 
 /**
- * `{"instId":"BTC-USDT","idxPx":"83043.9","high24h":"84560.3",…,"ts":"1790757203066"}`: the index that the swap of the
- * same assets follows. Swaps in USDC follow that in US dollars, so an index in USDC is nobody's.
+ * `{"instId":"BTC-USDT","idxPx":"83043.9","high24h":"84560.3",…,"ts":"1790757203066"}`: said of each swap that follows it.
  * https://www.okx.com/docs-v5/en/#public-data-websocket-index-tickers-channel
  */
 function readIndexPrice(record: Cells, events: MarketEvent[]): void {
   const index = needText(record['instId'], 'instId')
   const indexPrice = needAmount(record['idxPx'], 'idxPx')
-  if (!index.endsWith('-USDC')) events.push(funding(record, `${index}-SWAP`, { indexPrice }))
+  for (const swap of swapsOn(index)) events.push(funding(record, swap, { indexPrice }))
 }
 
 /**
@@ -305,8 +308,7 @@ function readOpenInterest(record: Cells): OpenInterestEvent {
     channel: 'open-interest',
     exchangeSymbol: needText(record['instId'], 'instId'),
     exchangeTime: needTime(record['ts'], 'ts'),
-    openInterest: needAmount(record['oiCcy'], 'oiCcy'),
-    value: null,
+    values: { openInterest: needAmount(record['oiCcy'], 'oiCcy'), value: null },
   }
 }
 

@@ -1,6 +1,7 @@
 import type { MarketChannel } from '../domain/event.ts'
 import type { Interval } from '../domain/interval.ts'
 import { decodeOkxFrame, okxIntervals } from './okx-frames.ts'
+import { indexOf } from './okx-index.ts'
 import { requestsOf } from './request.ts'
 import type { StreamApi, StreamEndpoint, StreamLimits, StreamName, StreamRequest, StreamTopic } from './stream.ts'
 
@@ -26,7 +27,7 @@ const limits: StreamLimits = {
   // A request may have 64 kB; a stream takes less than 100 bytes of it.
   topicsPerRequest: 100,
   // Of `subscribe`, `unsubscribe` and `login`, over one socket.
-  messages: [{ limit: 480, windowMs: 3_600_000 }],
+  messages: [{ limit: 480, windowMs: 3_600_000, per: 'socket' }],
   connects: { limit: 3, windowMs: 1_000 },
   maxAgeMs: null,
 }
@@ -80,13 +81,15 @@ function streamsOf({ channel, instrument, interval }: StreamTopic): readonly Str
 const perpetualChannels: readonly MarketChannel[] = ['funding', 'open-interest', 'liquidations']
 
 /**
- * The index of a swap is that of its assets (`uly`), but for those in USDC, which follow the one in US dollars: their
- * index price is left unsaid. https://www.okx.com/docs-v5/en/#public-data-rest-api-get-instruments
+ * Of the index only the price comes: where there is none of the name that we suppose, rate and mark price are given all
+ * the same.
  */
 function fundingStreams(exchangeSymbol: string): readonly StreamName[] {
-  const own = [stream('public', 'funding-rate', exchangeSymbol), stream('public', 'mark-price', exchangeSymbol)]
-  const index = exchangeSymbol.replace(/-SWAP$/, '')
-  return index.endsWith('-USDC') ? own : [...own, stream('public', 'index-tickers', index)]
+  return [
+    stream('public', 'funding-rate', exchangeSymbol),
+    stream('public', 'mark-price', exchangeSymbol),
+    { ...stream('public', 'index-tickers', indexOf(exchangeSymbol)), isOptional: true },
+  ]
 }
 
 function candleChannel(interval: Interval): string {
@@ -103,7 +106,7 @@ function requests(
   names: readonly string[],
   firstId: number,
 ): readonly StreamRequest[] {
-  return requestsOf(names, limits.topicsPerRequest, firstId, (id, some) => ({
+  return requestsOf(names, { names: limits.topicsPerRequest }, firstId, (id, some) => ({
     id: String(id),
     op,
     args: some.map(argOf),

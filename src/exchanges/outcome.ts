@@ -86,6 +86,9 @@ export function outcomeOfStatus(status: number, headers: Headers, body: string, 
 /** Some limits are answered with the address that they hold for, which is nobody's business but ours. */
 const ADDRESS = /\b\d{1,3}(?:\.\d{1,3}){3}\b|\b(?:[\da-f]{1,4}:){2,7}:?(?:[\da-f]{1,4})?\b/gi
 
+/** In the place of words that an exchange did not find. */
+export const NO_REASON = 'no reason given'
+
 /** Safe to log and to show. */
 export function shorten(text: string): string {
   return text.replace(ADDRESS, '(address)').replace(/\s+/g, ' ').trim().slice(0, 200)

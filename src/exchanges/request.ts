@@ -27,21 +27,44 @@ export function nativeInterval(
   return spelling
 }
 
+/** What one message about streams may hold: `bytes` of their names as JSON, where the exchange sets an end to them. */
+export interface RequestSize {
+  readonly names: number
+  readonly bytes?: number
+}
+
 /**
  * Messages about streams, each of at most `most` names.
  * @param render a message as the exchange wants it; `requestId` counts up from `firstId`
  */
 export function requestsOf(
   names: readonly string[],
-  most: number,
+  most: RequestSize,
   firstId: number,
   render: (requestId: number, names: readonly string[]) => object,
 ): readonly StreamRequest[] {
-  const requests: StreamRequest[] = []
-  for (let start = 0; start < names.length; start += most) {
-    const some = names.slice(start, start + most)
-    const requestId = firstId + requests.length
-    requests.push({ requestId, frame: JSON.stringify(render(requestId, some)), names: some })
+  return portions(names, most).map((some, index) => {
+    const requestId = firstId + index
+    return { requestId, frame: JSON.stringify(render(requestId, some)), names: some }
+  })
+}
+
+const encoder = new TextEncoder()
+
+function portions(names: readonly string[], most: RequestSize): readonly (readonly string[])[] {
+  const all: string[][] = []
+  let bytes = 0
+  for (const name of names) {
+    // With the comma behind it.
+    const size = encoder.encode(JSON.stringify(name)).length + 1
+    const last = all.at(-1)
+    if (last !== undefined && last.length < most.names && bytes + size <= (most.bytes ?? Number.POSITIVE_INFINITY)) {
+      last.push(name)
+      bytes += size
+    } else {
+      all.push([name])
+      bytes = size
+    }
   }
-  return requests
+  return all
 }

@@ -1,6 +1,6 @@
-import type { LiquidationEvent, MarketEvent, OpenInterestEvent } from '../domain/event.ts'
-import { MarketTopic, type Probe } from './market-topic.ts'
-import { liquidationData, openInterestData } from './messages.ts'
+import type { LiquidationEvent, MarketEvent } from '../domain/event.ts'
+import { MarketTopic } from './market-topic.ts'
+import { liquidationData } from './messages.ts'
 
 /** While a socket is rotated both bring each liquidation: so many are remembered to tell it once. */
 const REMEMBERED = 200
@@ -87,36 +87,4 @@ export class LiquidationsTopic extends MarketTopic {
     this.surroundings.counters.gaps += 1
     this.notify('gap', now, { from, to: Math.max(from, now), reason: 'liquidations_missing' })
   }
-}
-
-/** The open interest; what it is worth may be left out of an event where that has not changed. */
-export class OpenInterestTopic extends MarketTopic {
-  #newest: { readonly event: OpenInterestEvent; readonly receivedTime: number } | null = null
-
-  /** It is sent every few seconds, changed or not. */
-  override get probe(): Probe {
-    return 'clock'
-  }
-
-  override get beginsWhole(): boolean {
-    return true
-  }
-
-  override receive(heard: MarketEvent, _socket: number, now: number, isPartial: boolean): void {
-    if (heard.channel !== 'open-interest' || (isPartial && this.#newest === null)) return
-    const event = isPartial ? { ...heard, value: heard.value ?? this.#newest?.event.value ?? null } : heard
-    this.#newest = { event, receivedTime: now }
-    this.dataTime = event.exchangeTime ?? now
-    this.publish(event.exchangeTime, now, openInterestData(event))
-  }
-
-  override state(key: string): string | null {
-    if (this.#newest === null) return null
-    const { event, receivedTime } = this.#newest
-    return this.line(key)?.state(event.exchangeTime, receivedTime, openInterestData(event)) ?? null
-  }
-
-  override lost(): void {}
-
-  override suspect(): void {}
 }

@@ -56,7 +56,7 @@ export class FeedTopics {
     if (!isMarketChannel(channel)) return null
     for (const name of connector.stream.streamsOf({ channel, instrument, interval })) {
       const stream = upstream.streams.get(streamKey(name))
-      if (stream?.state === 'rejected') return stream.rejection ?? 'unknown'
+      if (stream?.state === 'rejected' && !stream.isOptional) return stream.rejection ?? 'unknown'
     }
     return null
   }

@@ -2,9 +2,11 @@ import type { MarketEvent } from '../domain/event.ts'
 import type { StoredInstrument } from '../domain/series.ts'
 import { Latest, type LatestValues } from './latest.ts'
 import { type Best, MarketTopic, type Probe, type TopicSurroundings } from './market-topic.ts'
-import { bboData, fundingData, tickerData } from './messages.ts'
+import { bboData, fundingData, openInterestData, tickerData } from './messages.ts'
 
-type LatestChannel = 'ticker' | 'bbo' | 'funding'
+const latestChannels = ['ticker', 'bbo', 'funding', 'open-interest'] as const
+type LatestChannel = (typeof latestChannels)[number]
+type LatestEvent = Extract<MarketEvent, { readonly channel: LatestChannel }>
 
 /** However many frames cannot be read, the whole values are asked for no more often than this. */
 const REPAIR_MS = 60_000
@@ -44,8 +46,7 @@ export class LatestTopic extends MarketTopic {
   }
 
   override receive(event: MarketEvent, _socket: number, now: number, isPartial: boolean): void {
-    if (event.channel !== 'ticker' && event.channel !== 'bbo' && event.channel !== 'funding') return
-    if (event.channel !== this.#channel) return
+    if (!isLatest(event) || event.channel !== this.#channel) return
     if (isPartial) this.#isByChanges = true
     else this.#isWhole = true
     // What it leaves out would be told as if the exchange did not send it.
@@ -87,7 +88,7 @@ export class LatestTopic extends MarketTopic {
   }
 
   #newest(): LatestValues<string> | null {
-    const { ticker, bbo, funding } = this.latest
+    const { ticker, bbo, funding, openInterest: interest } = this.latest
     switch (this.#channel) {
       case 'ticker':
         return ticker === null ? null : { ...ticker, values: tickerData(ticker.values) }
@@ -95,6 +96,16 @@ export class LatestTopic extends MarketTopic {
         return bbo === null ? null : { ...bbo, values: bboData(bbo.values.bid, bbo.values.ask) }
       case 'funding':
         return funding === null ? null : { ...funding, values: fundingData(funding.values) }
+      case 'open-interest': {
+        if (interest === null) return null
+        const { openInterest, value } = interest.values
+        // A change that came before the whole: its worth alone is no open interest.
+        return openInterest === null ? null : { ...interest, values: openInterestData({ openInterest, value }) }
+      }
     }
   }
+}
+
+function isLatest(event: MarketEvent): event is LatestEvent {
+  return latestChannels.some((channel) => channel === event.channel)
 }

@@ -1,5 +1,13 @@
-import type { BboEvent, FundingEvent, FundingValues, TickerEvent, TickerValues } from '../domain/event.ts'
-import { type BboValues, wholeBbo, wholeFunding, wholeTicker } from '../domain/whole-values.ts'
+import type {
+  BboEvent,
+  FundingEvent,
+  FundingValues,
+  OpenInterestEvent,
+  OpenInterestValues,
+  TickerEvent,
+  TickerValues,
+} from '../domain/event.ts'
+import { type BboValues, wholeBbo, wholeFunding, wholeOpenInterest, wholeTicker } from '../domain/whole-values.ts'
 
 /**
  * An event older than the newest is left out, as a duplicated frame or a slower socket brings it, but only for so long
@@ -25,6 +33,7 @@ export class Latest {
   #ticker: Counted<TickerValues> | null = null
   #bbo: Counted<BboValues> | null = null
   #funding: Counted<FundingValues> | null = null
+  #openInterest: Counted<OpenInterestValues> | null = null
 
   /** `null` before the first event of that channel. */
   get ticker(): LatestValues<TickerValues> | null {
@@ -39,12 +48,16 @@ export class Latest {
     return this.#funding
   }
 
+  get openInterest(): LatestValues<OpenInterestValues> | null {
+    return this.#openInterest
+  }
+
   /**
    * Takes in what an event says.
    * @param receivedTime ms by our clock
    * @returns whether it was taken: not, where it is older than what stands
    */
-  receive(event: TickerEvent | BboEvent | FundingEvent, receivedTime: number): boolean {
+  receive(event: TickerEvent | BboEvent | FundingEvent | OpenInterestEvent, receivedTime: number): boolean {
     const { exchangeTime } = event
     const sequence = event.channel === 'bbo' ? event.sequence : null
     const stamp = { exchangeTime, sequence, receivedTime }
@@ -57,6 +70,9 @@ export class Latest {
       case 'funding':
         this.#funding = { values: wholeFunding(this.#funding?.values ?? null, event), ...stamp }
         break
+      case 'open-interest':
+        this.#openInterest = { values: wholeOpenInterest(this.#openInterest?.values ?? null, event), ...stamp }
+        break
       case 'bbo':
         this.#bbo = { values: wholeBbo(this.#bbo?.values ?? null, event), ...stamp }
         break
@@ -64,12 +80,14 @@ export class Latest {
     return true
   }
 
-  #of({ channel }: TickerEvent | BboEvent): Counted<unknown> | null {
+  #of({ channel }: TickerEvent | BboEvent | OpenInterestEvent): Counted<unknown> | null {
     switch (channel) {
       case 'ticker':
         return this.#ticker
       case 'bbo':
         return this.#bbo
+      case 'open-interest':
+        return this.#openInterest
     }
   }
 }

@@ -6,7 +6,8 @@
  */
 
 import type { Candle } from '../domain/candle.ts'
-import type { FundingValues, LiquidationEvent, OpenInterestEvent, TickerValues, TradeEvent } from '../domain/event.ts'
+import type { Decimal } from '../domain/decimal.ts'
+import type { FundingValues, LiquidationEvent, OpenInterestValues, TickerValues, TradeEvent } from '../domain/event.ts'
 import type { Interval } from '../domain/interval.ts'
 import type { BookLevel, Level } from '../domain/order-book.ts'
 import { ALL_EXCHANGES, type Channel, type ClientTopic, isChannel, topicKey } from '../domain/topic.ts'
@@ -131,7 +132,10 @@ export function fundingData({ rate, nextFundingTime, markPrice, indexPrice }: Fu
   return `{"rate":${plainOrNull(rate)},"nextFundingTime":${nextFundingTime},"markPrice":${plainOrNull(markPrice)},"indexPrice":${plainOrNull(indexPrice)}}`
 }
 
-export function openInterestData({ openInterest, value }: Pick<OpenInterestEvent, 'openInterest' | 'value'>): string {
+/** Its worth may be unknown, it itself not. */
+type KnownOpenInterest = Pick<OpenInterestValues, 'value'> & { readonly openInterest: Decimal }
+
+export function openInterestData({ openInterest, value }: KnownOpenInterest): string {
   return `{"openInterest":"${openInterest}","value":${plainOrNull(value)}}`
 }
 

@@ -5,7 +5,7 @@ import type { StreamApi } from '../exchanges/stream.ts'
 import { BookTopic } from './book-topic.ts'
 import { BuiltCandlesTopic } from './built-candles-topic.ts'
 import { type CandleRules, CandlesTopic } from './candles-topic.ts'
-import { LiquidationsTopic, OpenInterestTopic } from './event-topic.ts'
+import { LiquidationsTopic } from './event-topic.ts'
 import { LatestTopic } from './latest-topic.ts'
 import type { MarketTopic, TopicMarks, TopicSurroundings } from './market-topic.ts'
 import { TradesTopic } from './trades-topic.ts'
@@ -52,10 +52,9 @@ export function createTopic({
     case 'bbo':
       return new LatestTopic(instrument, channel, isOfTicker(instrument, api) ? 'trade' : 'book', surroundings)
     case 'funding':
-      // The mark price is sent every few seconds, changed or not.
-      return new LatestTopic(instrument, channel, 'clock', surroundings)
     case 'open-interest':
-      return new OpenInterestTopic(instrument, surroundings)
+      // The mark price and the open interest are sent every few seconds, changed or not.
+      return new LatestTopic(instrument, channel, 'clock', surroundings)
     case 'liquidations':
       return new LiquidationsTopic(instrument, surroundings)
   }

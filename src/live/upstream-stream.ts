@@ -8,6 +8,8 @@ export class UpstreamStream {
   readonly endpoint: string
   readonly name: string
   readonly isSignOfLife: boolean
+  /** Its topics go on without it. */
+  readonly isOptional: boolean
   readonly topics = new Set<MarketTopic>()
   readonly pace: TopicPace
   /** `requested` until the exchange acknowledges it or sends its data. */
@@ -37,10 +39,11 @@ export class UpstreamStream {
   /** How often something was done about its silence since it last gave data. */
   retries = 0
 
-  constructor({ endpoint, name, isSignOfLife }: StreamName, now: number) {
+  constructor({ endpoint, name, isSignOfLife, isOptional }: StreamName, now: number) {
     this.endpoint = endpoint
     this.name = name
     this.isSignOfLife = isSignOfLife === true
+    this.isOptional = isOptional === true
     this.pace = new TopicPace(now)
     this.lostAt = now
   }

@@ -11,9 +11,13 @@ import { FULL_MIX, StreamMarket } from './stream-market.ts'
 
 describe('the arguments', () => {
   it('run everything as a table, unless they say otherwise', () => {
-    expect(parseBenchArguments([])).toEqual({ names: [...benchNames], json: false })
-    expect(parseBenchArguments(['query', '--json'])).toEqual({ names: ['query'], json: true })
-    expect(parseBenchArguments(['--json', 'query', 'load', 'query'])).toEqual({ names: ['query', 'load'], json: true })
+    expect(parseBenchArguments([])).toEqual({ names: [...benchNames], json: false, help: false })
+    expect(parseBenchArguments(['query', '--json'])).toEqual({ names: ['query'], json: true, help: false })
+    expect(parseBenchArguments(['--json', 'query', 'load', 'query'])).toEqual({
+      names: ['query', 'load'],
+      json: true,
+      help: false,
+    })
   })
 
   it('are refused with the usage where one is unknown', async () => {

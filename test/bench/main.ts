@@ -21,7 +21,11 @@ const benches: Readonly<Record<BenchName, (report: Report) => Promise<void>>> = 
 }
 
 async function main(): Promise<void> {
-  const { names, json } = readArguments()
+  const { names, json, help } = readArguments()
+  if (help) {
+    console.log(USAGE)
+    return
+  }
   const format = json ? formatJson : formatRow
   for (const bench of names) {
     await benches[bench]((measurement) => console.log(format({ bench, ...measurement })))

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { parseDecodeArguments, UsageError } from '../../src/cli/decode-arguments.ts'
 
+const frames = ['--exchange', 'okx', '--transport', 'ws']
 const needed = ['--exchange', 'okx', '--transport', 'rest', '--resource', 'candles']
 
 describe('arguments of the decode command', () => {
@@ -24,6 +25,19 @@ describe('arguments of the decode command', () => {
     })
   })
 
+  it('may ask how the command is used', () => {
+    expect(parseDecodeArguments(['--help'])).toBe('help')
+    expect(parseDecodeArguments([...frames, '--help'])).toBe('help')
+  })
+
+  it.each([
+    [[...frames, '--symbol', 'BTC-USDT-SWAP'], 'BTC-USDT-SWAP'],
+    [[...frames, '--symbol', '币安人生-USDT'], '币安人生-USDT'],
+    [[...frames, '--symbol', 'BTCUSDT'], 'BTCUSDT'],
+  ])('name an instrument in any of its spellings: %o', (args, symbol) => {
+    expect(parseDecodeArguments(args)).toMatchObject({ symbol })
+  })
+
   it.each([
     [[], '--exchange must be one of binance, okx, bybit, coinbase'],
     [['--exchange', 'kraken'], '--exchange must be one of'],
@@ -37,6 +51,14 @@ describe('arguments of the decode command', () => {
     [[...needed, '--colour', 'red'], 'colour'],
     [[...needed, 'body.json'], 'body.json'],
     [[...needed, '--symbol'], 'symbol'],
+    [[...frames, '--interval', '7m'], '--interval belongs to --transport rest'],
+    [[...frames, '--status', '999'], '--status belongs to --transport rest'],
+    [[...frames, '--resource', 'bogus'], '--resource belongs to --transport rest'],
+    [[...frames, '--symbol', '//'], '--symbol must name an instrument'],
+    [[...needed, '--symbol', ''], '--symbol must name an instrument'],
+    [['--exchange', 'coinbase', '--transport', 'ws', '--symbol', 'BTC-USD-PERP'], 'coinbase has no perpetual'],
+    [['--exchange', 'coinbase', '--transport', 'ws', '--symbol', 'BTC/USD:USD'], 'coinbase has no perpetual'],
+    [['--exchange', 'coinbase', '--transport', 'ws', '--symbol', 'cryptoperp_coinbase_btcusd'], 'coinbase has no perp'],
     [['--exchange', 'coinbase', '--transport', 'rest', '--kind', 'perpetual'], 'coinbase has no perpetual'],
     [['--exchange', 'coinbase', '--transport', 'rest', '--resource', 'funding-rates'], 'coinbase has no funding rates'],
   ])('are refused as %o', (args, message) => {

@@ -55,6 +55,19 @@ describe('what comes in parts', () => {
     expect(other).toMatchObject([{ data: { rate: null, markPrice: '1' } }])
   })
 
+  it('is a whole open interest', () => {
+    const decoder = decoderOf({ exchange: 'bybit' })
+    const messages = [{ openInterest: '5', openInterestValue: '50' }, { openInterest: '6' }].flatMap((fields) =>
+      decoder.decode(
+        JSON.stringify({ topic: 'tickers.A', type: 'delta', ts: 1, data: { symbol: 'AUSDT', ...fields } }),
+      ),
+    )
+    expect(messages.map(({ data }) => data)).toEqual([
+      { openInterest: '5', value: '50' },
+      { openInterest: '6', value: '50' },
+    ])
+  })
+
   it('is a whole ticker and a whole best bid and offer', () => {
     const decoder = decoderOf({ exchange: 'bybit' })
     const ticker = (type: string, data: Record<string, string>) =>

@@ -50,6 +50,12 @@ describe('the decode command', () => {
     expect(stderr).toContain('usage: npm run decode')
   })
 
+  it('says how it is used where that is asked', () => {
+    const { status, stdout, stderr } = run(['--help'], '')
+    expect({ status, stderr }).toEqual({ status: 0, stderr: '' })
+    expect(stdout).toMatch(/^usage: npm run decode/)
+  })
+
   it('prints what each frame says, and goes on where one is bad', () => {
     const trade = '{"e":"trade","s":"BTCUSDT","t":1,"p":"2.50","q":"1","T":1767312000000,"m":false}'
     const input = `${trade}\n\n{"e":"tra\r\n{"result":null,"id":1}\r\n${trade.replace('"t":1', '"t":2')}`

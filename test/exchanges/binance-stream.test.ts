@@ -52,7 +52,25 @@ describe('the streams of Binance', () => {
   })
 })
 
+describe('requests of Binance', () => {
+  it('are short enough for it, however long the names are', () => {
+    const names = Array.from({ length: 200 }, (_, i) => `币安人生币安人生${i}usdt@kline_1h`)
+    const requests = binanceStream.subscribe(names, 1)
+    expect(requests.flatMap((request) => request.names)).toEqual(names)
+    expect(requests.map(({ requestId }) => requestId)).toEqual(requests.map((_, index) => index + 1))
+    for (const { frame } of requests) expect(new TextEncoder().encode(frame).length).toBeLessThanOrEqual(4_088)
+  })
+})
+
 describe('frames of Binance', () => {
+  it.each([
+    '{"stream":"btcusd_perp@aggTrade","data":{"e":"aggTrade","s":"BTCUSD_PERP","a":1,"p":"1","q":"37","T":1,"m":false,"st":2}}',
+    '{"stream":"btcusd_perp@depth","data":{"e":"depthUpdate","E":1,"T":1,"s":"BTCUSD_PERP","U":1,"u":2,"pu":0,"b":[],"a":[],"ps":"BTCUSD","st":2}}',
+    '{"stream":"!forceOrder@arr","data":{"e":"forceOrder","E":1,"o":{"s":"BTCUSD_PERP","S":"SELL","q":"1","p":"1","T":1,"ps":"BTCUSD","st":2}}}',
+  ])('of COIN-M, whose sizes are contracts, are none of ours: %s', (frame) => {
+    expect(binanceStream.decode(frame)).toEqual({ kind: 'ignored', reason: 'of another market: st 2' })
+  })
+
   const trade = '{"e":"aggTrade","s":"BTCUSDT","a":1,"p":"2.50","q":"1","T":1767312000000,"m":false}'
 
   it('read alike with and without the name of the stream', () => {
@@ -92,6 +110,42 @@ describe('frames of Binance', () => {
     expect(binanceStream.decode(frame)).toMatchObject({
       events: [{ price: '12345678901234567.1', size: '0.00000001' }],
     })
+  })
+
+  const book = '{"e":"depthUpdate","E":1,"s":"BTCUSDT","U":1,"u":2,"b":[["1","2"]],"a":[]}'
+  const candle =
+    '{"e":"kline","E":1,"s":"BTCUSDT","k":{"t":57600000,"i":"1d","o":"1","c":"1","h":"1","l":"1","v":"1","n":1,"x":true,"q":"1"}}'
+
+  it.each([
+    ['btcusdt@rpiDepth@500ms', book],
+    ['btcusdt@depthNew', book],
+    ['btcusdt@kline_1d@+08:00', candle],
+    ['btcusdt@newThing', '{"x":1}'],
+    ['btcusdt@newThing', trade],
+    ['!newThing@arr', '[[1,2]]'],
+    ['!newThing', '"text"'],
+  ])('of %s, which is none of ours, are ignored', (stream, payload) => {
+    const reason = `no channel of ours: ${stream}`
+    expect(binanceStream.decode(`{"stream":"${stream}","data":${payload}}`)).toEqual({ kind: 'ignored', reason })
+  })
+
+  it.each([
+    ['btcusdt@aggTrade', trade],
+    ['btcusdt@trade', trade.replace('aggTrade', 'trade').replace('"a":1', '"t":1')],
+    ['btcusdt@depth', book],
+    ['btcusdt@depth@100ms', book],
+    ['btcusdt@depth20', book],
+    ['btcusdt_260327@depth5@250ms', book],
+    ['btcusdt@kline_1d', candle],
+    ['币安人生usdt@kline_1d', candle],
+  ])('of %s are read', (stream, payload) => {
+    expect(binanceStream.decode(`{"stream":"${stream}","data":${payload}}`)).toMatchObject({ kind: 'data', stream })
+  })
+
+  it('keep what is known beside what is not', () => {
+    const list = `[{"e":"newThing","x":1},${trade}]`
+    expect(binanceStream.decode(list)).toMatchObject({ kind: 'data', events: [{ id: '1' }] })
+    expect(binanceStream.decode('[{"e":"newThing","x":1}]')).toMatchObject({ kind: 'ignored' })
   })
 
   it('announce the end of the socket', () => {

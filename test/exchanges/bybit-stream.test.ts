@@ -27,6 +27,27 @@ describe('frames of Bybit', () => {
     })
   })
 
+  it('say of the open interest only what has changed, in base units', () => {
+    const values = (symbol: string, fields: object) => {
+      const data = { symbol, ...fields }
+      const frame = stream.decode(
+        JSON.stringify({ topic: `tickers.${symbol}`, type: 'delta', data, ts: 9 }),
+        'perpetual',
+      )
+      return frame.kind === 'data' && frame.events.map((event) => event.channel === 'open-interest' && event.values)
+    }
+    expect(values('BTCUSDT', { openInterest: '10' })).toEqual([{ openInterest: '10' }])
+    expect(values('BTCUSDT', { openInterestValue: '60' })).toEqual([{ value: '60' }])
+    expect(values('BTCUSD', { openInterest: '60', openInterestValue: '10' })).toEqual([
+      { openInterest: '10', value: '60' },
+    ])
+  })
+
+  it('have no time of funding where it is 0', () => {
+    const frame = '{"topic":"tickers.A","type":"delta","ts":9,"data":{"symbol":"AUSDT","nextFundingTime":"0"}}'
+    expect(stream.decode(frame, 'perpetual')).toMatchObject({ events: [{ values: { nextFundingTime: null } }] })
+  })
+
   it('say of a best price only the side that has changed', () => {
     const sides = (b: unknown, a: unknown, type: string) => {
       const data = { s: 'BTCUSDT', b, a, u: 7, seq: 8 }
@@ -46,6 +67,13 @@ describe('frames of Bybit', () => {
         'delta',
       ),
     ).toEqual([null, { price: '4', size: '5' }])
+  })
+
+  it('of books with other columns are none of ours', () => {
+    const data = { s: 'BTCUSDT', b: [['1', '2', '3']], a: [['4', '5', '6']], u: 1, seq: 1 }
+    const frame = { topic: 'orderbook.rpi.BTCUSDT', type: 'snapshot', ts: 1, data }
+    const reason = 'orderbook.rpi.BTCUSDT'
+    expect(stream.decode(JSON.stringify(frame), 'spot')).toEqual({ kind: 'ignored', reason })
   })
 
   it('refuse a request as a whole, and name the topic', () => {

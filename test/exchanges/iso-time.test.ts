@@ -2,7 +2,11 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { readIsoTime } from '../../src/exchanges/iso-time.ts'
 
-const time = fc.date({ min: new Date(0), max: new Date('9999-12-31T23:59:59.999Z'), noInvalidDate: true })
+const time = fc.date({
+  min: new Date('0000-01-01T00:00:00.000Z'),
+  max: new Date('9999-12-31T23:59:59.999Z'),
+  noInvalidDate: true,
+})
 
 describe('ISO times', () => {
   it('read as the runtime reads them, down to the millisecond', () => {
@@ -26,10 +30,21 @@ describe('ISO times', () => {
     expect(readIsoTime(text)).toBeUndefined()
   })
 
-  it.each(['2026-00-02T00:00:00Z', '2026-01-32T00:00:00Z', '2026-01-02T24:00:00Z', '2026-01-02T00:60:00Z'])(
-    'exist: %s does not',
-    (text) => {
-      expect(readIsoTime(text)).toBeUndefined()
-    },
-  )
+  it.each([
+    '2026-00-02T00:00:00Z',
+    '2026-01-32T00:00:00Z',
+    '2026-01-02T24:00:00Z',
+    '2026-01-02T00:60:00Z',
+    '2021-02-29T00:00:00Z',
+    '2021-02-31T00:00:00Z',
+    '1900-02-29T00:00:00Z',
+    '2026-04-31T00:00:00Z',
+  ])('exist: %s does not', (text) => {
+    expect(readIsoTime(text)).toBeUndefined()
+  })
+
+  it('are those of the first century, not of the last', () => {
+    for (const text of ['0001-01-01T00:00:00Z', '0099-02-21T16:43:30Z', '2024-02-29T00:00:00Z'])
+      expect(readIsoTime(text)).toBe(Date.parse(text))
+  })
 })

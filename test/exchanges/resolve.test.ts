@@ -76,7 +76,7 @@ const counted: readonly MarketEvent[] = [
 const uncounted: readonly MarketEvent[] = [
   { ...named, channel: 'ticker', values: { volume: decimal('15') } },
   { ...named, channel: 'funding', values: { rate: decimal('0.0001') } },
-  { ...named, channel: 'open-interest', openInterest: decimal('25000'), value: null },
+  { ...named, channel: 'open-interest', values: { openInterest: decimal('25000'), value: null } },
   {
     ...named,
     ...{ channel: 'candles', interval: '1m' },

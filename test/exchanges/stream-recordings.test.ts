@@ -32,8 +32,7 @@ const given: Readonly<Record<string, readonly string[]>> = {
   'okx/books5': ['book'],
   'okx/candles': ['candle'],
   'okx/funding-rate': ['funding'],
-  // Of an index that no swap here is priced by there is nothing to say.
-  'okx/index-tickers': ['funding', 'ignored'],
+  'okx/index-tickers': ['funding'],
   'okx/liquidation-orders': ['liquidation'],
   'okx/mark-price': ['funding'],
   'okx/open-interest': ['open-interest'],
@@ -64,6 +63,12 @@ describe.skipIf(files.length === 0)('recorded frames', () => {
       expect(messages.length).toBeGreaterThan(0)
       for (const message of messages) expect([...expected, message]).toContain(message.type)
     }
+  })
+
+  it.each(Object.entries(given))('%s gives all that its channel is for', (channel, expected) => {
+    const ofChannel = files.filter(({ name }) => name.startsWith(`${channel}/`))
+    const types = ofChannel.flatMap((file) => decodeFrames(file).flat()).map(({ type }) => type)
+    expect(new Set(types)).toEqual(new Set(expected))
   })
 
   it.each(files.filter((file) => besides(file.path, '.expected-tardis.json') !== undefined))(

@@ -37,14 +37,19 @@ function compare(ours: Message, theirs: Record<string, unknown>): readonly strin
     ['symbol', ours['exchangeSymbol'], theirs['symbol']],
     ...valuesOf(ours.type, data, theirs),
   ]
-  // Theirs is the time of arrival where the frame says none, and microseconds where it has them.
+  // Theirs is the time of arrival where the frame says none, or none that they read, and microseconds where it has them.
   const time = ours['exchangeTime']
-  if (time !== null && ours.type !== 'ticker' && ours.type !== 'funding') {
+  const isOfArrival = isDerivative(theirs) && theirs['timestamp'] === theirs['localTimestamp']
+  if (time !== null && !isOfArrival) {
     pairs.push(['time', time, Math.floor(Date.parse(String(theirs['timestamp'])))])
   }
   return pairs
     .filter(([, our, their]) => JSON.stringify(our) !== JSON.stringify(their))
     .map(([field, our, their]) => `${ours.type} ${field}: ${JSON.stringify(our)}, not ${JSON.stringify(their)}`)
+}
+
+function isDerivative(theirs: Record<string, unknown>): boolean {
+  return theirs['type'] === 'derivative_ticker'
 }
 
 function valuesOf(
@@ -80,7 +85,8 @@ function valuesOf(
         ['markPrice', number(data['markPrice']), theirs['markPrice']],
         ['indexPrice', number(data['indexPrice']), theirs['indexPrice']],
       ]
-      return all.filter(([, our]) => our !== null)
+      const said = all.filter(([, our]) => our !== null)
+      return said.length > 0 ? said : all
     }
   }
 }

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { MINUTE, Play, SECOND } from './session.ts'
+import { MINUTE, Play, SECOND, topicOf } from './session.ts'
 import { okx } from './session-exchange.ts'
 
 const BYBIT = 'ticker:bybit:BTC-USDT-PERP'
@@ -100,6 +100,49 @@ describe('one that joins others at a stream that says how things stand only once
     expect(operations(played)).toEqual(['subscribe'])
     played.frame(bybitTicker('snapshot', ALL))
     expect(played.told(FUNDING).at(-1)?.data).toMatchObject({ rate: '0.0001', markPrice: '100' })
+  })
+})
+
+describe('the open interest of an exchange that sends what has changed', () => {
+  const KEY = 'open-interest:bybit:BTC-USDT-PERP'
+
+  it('is whole in each message', () => {
+    const played = new Play('bybit')
+    played.demand(KEY)
+    played.frame(bybitTicker('delta', { openInterestValue: '5900000' }))
+    played.frame(bybitTicker('snapshot', { openInterest: '100', openInterestValue: '6000000' }))
+    played.frame(bybitTicker('delta', { openInterestValue: '6600000' }))
+    played.frame(bybitTicker('delta', { openInterest: '101' }))
+    expect(played.told(KEY).map(({ data }) => data)).toEqual([
+      { openInterest: '100', value: '6000000' },
+      { openInterest: '100', value: '6600000' },
+      { openInterest: '101', value: '6600000' },
+    ])
+  })
+
+  it('is asked for whole where a change may have been lost', () => {
+    const played = new Play('bybit')
+    played.demand(KEY)
+    played.frame(bybitTicker('snapshot', { openInterest: '100', openInterestValue: '6000000' }))
+    played.frame(bybitTicker('delta', { openInterest: '101' }))
+    operations(played)
+    played.frame('{"topic":"tickers.BTCUSDT","type":"del')
+    played.wait(SECOND)
+    expect(operations(played)).toEqual(['unsubscribe', 'subscribe'])
+  })
+})
+
+describe('funding of a swap whose index is refused', () => {
+  it('goes on without the index price', () => {
+    const played = new Play('okx')
+    const key = 'funding:okx:SOL-USDT-PERP'
+    played.demand(key)
+    const msg = "Wrong URL or channel:index-tickers,instId:SOL-USDT doesn't exist. Please use the correct URL"
+    played.frame(JSON.stringify({ event: 'error', code: '60018', msg, connId: 'a', id: '1' }))
+    played.frame(okx('mark-price', 'SOL-USDT-SWAP', [{ instId: 'SOL-USDT-SWAP', markPx: '150', ts: '5' }]))
+    expect(played.told(key).map(({ type }) => type)).toEqual(['funding'])
+    expect(played.told(key)[0]?.data).toMatchObject({ markPrice: '150', indexPrice: null })
+    expect(played.session.rejection(topicOf(key), played.instrument('SOL-USDT-PERP'))).toBeNull()
   })
 })
 

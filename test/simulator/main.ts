@@ -15,7 +15,8 @@ const number = (name: string, text: string, isValid: (value: number) => boolean)
   return value
 }
 
-const readOptions = (args: string[]): SimulatorOptions => {
+/** @returns undefined where the usage is asked for */
+const readOptions = (args: string[]): SimulatorOptions | undefined => {
   const { values } = parseArgs({
     args,
     options: {
@@ -25,8 +26,10 @@ const readOptions = (args: string[]): SimulatorOptions => {
       'time-scale': { type: 'string', default: '1' },
       'time-epoch': { type: 'string', default: String(Date.now()) },
       unlimited: { type: 'boolean', default: false },
+      help: { type: 'boolean', default: false },
     },
   })
+  if (values.help) return undefined
   const exchange = EXCHANGES.find((name) => name === values.exchange)
   if (!exchange && values.exchange !== 'all') throw new Error(`--exchange cannot be ${JSON.stringify(values.exchange)}`)
   return {
@@ -40,7 +43,12 @@ const readOptions = (args: string[]): SimulatorOptions => {
 }
 
 const main = async (): Promise<void> => {
-  const { urls, streamUrls, stop } = await startExchangeServers(readOptions(process.argv.slice(2)))
+  const options = readOptions(process.argv.slice(2))
+  if (options === undefined) {
+    console.log(USAGE)
+    return
+  }
+  const { urls, streamUrls, stop } = await startExchangeServers(options)
   for (const [exchange, { spot, perpetual }] of Object.entries(urls)) {
     console.log(`${exchange} ${perpetual === undefined || perpetual === spot ? spot : `spot ${spot}`}`)
     if (perpetual !== undefined && perpetual !== spot) console.log(`${exchange} perpetual ${perpetual}`)
