@@ -31,14 +31,6 @@ export interface SnapshotContent {
   readonly asks: readonly BookLevel[]
 }
 
-export interface BookSyncOptions {
-  /**
-   * How many levels a side are asked of REST: a side that comes with fewer is whole. Without it every snapshot of REST
-   * is taken as cut off where it ends.
-   */
-  readonly snapshotDepth?: number
-}
-
 /**
  * Updates that wait for a snapshot are bounded by their levels (each update counting as one more): ten seconds of the
  * busiest book, minutes of the others, and about 1 MB at most.
@@ -61,7 +53,6 @@ const NOTHING: LastCounters = { sequence: null, prevSequence: null }
 export class BookSync {
   readonly book = new OrderBook()
   readonly #rule: BookRule
-  readonly #snapshotDepth: number | null | undefined
   #state: BookState = 'empty'
   #generation = 0
   #last: LastCounters = NOTHING
@@ -76,9 +67,8 @@ export class BookSync {
   #isSuspect = false
   #updatesSinceCrossing = 0
 
-  constructor(rule: BookRuleName, options: BookSyncOptions = {}) {
+  constructor(rule: BookRuleName) {
     this.#rule = bookRules[rule]
-    this.#snapshotDepth = this.#rule.snapshots === 'rest' ? options.snapshotDepth : null
   }
 
   get state(): BookState {
@@ -123,7 +113,7 @@ export class BookSync {
 
   receive(event: BookEvent): BookOutcome {
     const isStreamed = this.#rule.snapshots === 'streamed'
-    if (event.kind === 'snapshot') return isStreamed ? this.#replace(event, []) : 'stale'
+    if (event.kind === 'snapshot') return isStreamed ? this.#replace(event, [], null) : 'stale'
     if (this.#state !== 'live') return isStreamed ? this.#ignore() : this.#wait(event)
     switch (this.#judge(event, this.#last, this.#isFresh)) {
       case 'next':
@@ -139,11 +129,11 @@ export class BookSync {
 
   /**
    * A snapshot that was asked of REST, or came by the stream.
-   * @param depth how many levels a side were asked for, where that is not what the options say
+   * @param depth how many levels a side are asked of REST: a side that comes with fewer is whole
    * @returns `older` where it is from before what is held: another one is needed, and nothing else has changed
    */
-  snapshot(snapshot: SnapshotContent, depth = this.#snapshotDepth): BookOutcome | 'older' {
-    if (this.#rule.snapshots === 'streamed') return this.#replace(snapshot, [])
+  snapshot(snapshot: SnapshotContent, depth: number): BookOutcome | 'older' {
+    if (this.#rule.snapshots === 'streamed') return this.#replace(snapshot, [], null)
     const following = this.#following(snapshot.sequence)
     if (following === 'older') {
       this.expectSnapshot()
@@ -182,11 +172,7 @@ export class BookSync {
     return following
   }
 
-  #replace(
-    snapshot: SnapshotContent,
-    following: readonly BookEvent[],
-    depth = this.#snapshotDepth,
-  ): 'applied' | 'crossed' {
+  #replace(snapshot: SnapshotContent, following: readonly BookEvent[], depth: number | null): 'applied' | 'crossed' {
     this.book.replace(snapshot.bids, snapshot.asks, depth)
     this.#last = { sequence: snapshot.sequence, prevSequence: null }
     this.#exchangeTime = snapshot.exchangeTime ?? this.#exchangeTime
