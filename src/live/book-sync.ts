@@ -3,6 +3,7 @@ import type { BookLevel } from '../domain/order-book.ts'
 import type { BookRuleName } from '../exchanges/stream.ts'
 import type { BookRule, Continuity, LastCounters } from './book-rules/rule.ts'
 import { bookRules } from './book-rules.ts'
+import { HeldUpdates } from './held-updates.ts'
 import { OrderBook } from './order-book.ts'
 
 /**
@@ -32,11 +33,6 @@ export interface SnapshotContent {
 }
 
 /**
- * Updates that wait for a snapshot are bounded by their levels (each update counting as one more): ten seconds of the
- * busiest book, minutes of the others, and about 1 MB at most.
- */
-const MAX_HELD_LEVELS = 10_000
-/**
  * A snapshot of REST may be ahead of the stream by some updates, ten a second. More in a row that are said to be
  * contained already mean that the exchange has started to count anew.
  */
@@ -60,8 +56,7 @@ export class BookSync {
   /** No update has been applied since the snapshot. */
   #isFresh = false
   /** Since before the next snapshot was asked for, without a gap; while `live`, those are applied as well. */
-  #held: BookEvent[] = []
-  #heldLevels = 0
+  readonly #held = new HeldUpdates()
   #isRenewing = false
   #staleUpdates = 0
   #isSuspect = false
@@ -155,15 +150,15 @@ export class BookSync {
   #following(sequence: number | null): BookEvent[] | 'older' | 'gap' {
     if (sequence === null) return 'older'
     const isBehind = this.#state === 'live' && this.sequence !== null && sequence < this.sequence
-    if (isBehind && this.#held.length === 0) return 'older'
+    if (isBehind && this.#held.events.length === 0) return 'older'
     const following: BookEvent[] = []
     let last: LastCounters = { sequence, prevSequence: null }
-    for (const [i, event] of this.#held.entries()) {
+    for (const [i, event] of this.#held.events.entries()) {
       const continuity = this.#judge(event, last, following.length === 0)
       if (continuity === 'stale' || continuity === 'alive') continue
       if (continuity === 'gap') {
         if (following.length === 0) return 'older'
-        this.#hold(this.#held.slice(i))
+        this.#held.replace(this.#held.events.slice(i))
         return 'gap'
       }
       following.push(event)
@@ -180,7 +175,7 @@ export class BookSync {
     this.#isFresh = following.length === 0
     this.#isRenewing = false
     this.#staleUpdates = 0
-    this.#hold([])
+    this.#held.replace([])
     if (this.book.isCrossed()) return this.#cross()
     this.#state = 'live'
     return 'applied'
@@ -190,7 +185,7 @@ export class BookSync {
     this.#advance(event)
     this.#isFresh = false
     this.#staleUpdates = 0
-    if (this.#isRenewing && !this.#append(event)) this.#stopRenewing()
+    if (this.#isRenewing && !this.#held.add(event)) this.#stopRenewing()
     if (this.book.isCrossed()) return this.#cross(event)
     if (this.#isSuspect && ++this.#updatesSinceCrossing >= MENDED_AFTER_UPDATES) this.#isSuspect = false
     return 'applied'
@@ -210,15 +205,15 @@ export class BookSync {
 
   #wait(event: BookEvent): 'held' | 'gap' {
     if (this.#state === 'empty') this.#state = 'syncing'
-    if (this.#append(event)) return 'held'
-    this.#hold([event])
+    if (this.#held.add(event)) return 'held'
+    this.#held.replace([event])
     // While crossed, nobody has been promised a snapshot soon.
     return this.#state === 'crossed' ? 'held' : 'gap'
   }
 
   #lose(event: BookEvent): 'gap' {
     this.#invalidate('syncing')
-    if (this.#rule.snapshots === 'rest') this.#append(event)
+    if (this.#rule.snapshots === 'rest') this.#held.add(event)
     return 'gap'
   }
 
@@ -226,7 +221,7 @@ export class BookSync {
     this.#invalidate(this.#isSuspect ? 'crossed' : 'syncing')
     this.#isSuspect = true
     this.#updatesSinceCrossing = 0
-    if (event !== undefined && this.#rule.snapshots === 'rest') this.#append(event)
+    if (event !== undefined && this.#rule.snapshots === 'rest') this.#held.add(event)
     return 'crossed'
   }
 
@@ -242,24 +237,6 @@ export class BookSync {
 
   #stopRenewing(): void {
     this.#isRenewing = false
-    this.#hold([])
+    this.#held.replace([])
   }
-
-  #hold(events: BookEvent[]): void {
-    this.#held = events
-    this.#heldLevels = events.reduce((total, event) => total + weightOf(event), 0)
-  }
-
-  /** Whether there was room for it. */
-  #append(event: BookEvent): boolean {
-    const weight = weightOf(event)
-    if (this.#heldLevels + weight > MAX_HELD_LEVELS && this.#held.length > 0) return false
-    this.#held.push(event)
-    this.#heldLevels += weight
-    return true
-  }
-}
-
-function weightOf(event: BookEvent): number {
-  return 1 + event.bids.length + event.asks.length
 }

@@ -4,6 +4,7 @@ import type { StoredInstrument } from '../domain/series.ts'
 import type { BookDepth, ClientTopic } from '../domain/topic.ts'
 import type { BookRuleName } from '../exchanges/stream.ts'
 import { backoffMs } from './backoff.ts'
+import { BookHandover } from './book-handover.ts'
 import { CROSSED, SILENT } from './book-reasons.ts'
 import { type BookOutcome, BookSync } from './book-sync.ts'
 import { BookView, type ViewChange } from './book-view.ts'
@@ -18,9 +19,6 @@ const REFRESH_MS = 60_000
 const SNAPSHOT_PATIENCE_MS = 15_000
 /** A stream without an update for so long is quiet: the snapshot that is asked for now is not from before it. */
 const QUIET_MS = 5_000
-/** Updates of the next socket that are kept until they join those of the present one. */
-const MOST_BUFFERED = 1_000
-
 /** A book that stayed right for so long is sound: the next failure is a first one. */
 const SOUND_MS = 30_000
 const DEFAULT_DEPTH = 20
@@ -34,7 +32,7 @@ export class BookTopic extends MarketTopic {
   readonly #views = new Map<string, { readonly view: BookView; readonly line: TopicLine }>()
   /** The socket whose updates count; those of another one wait until they join. */
   #owner: number | null = null
-  #waiting: BookEvent[] = []
+  readonly #handover = new BookHandover()
   /** Since when a socket delivers it; `null` while none does. */
   #subscribedAt: number | null = null
   #isDirty = false
@@ -148,7 +146,7 @@ export class BookTopic extends MarketTopic {
   }
 
   override lost(socket: number, now: number, heir: number | null): void {
-    const waiting = this.#waiting.splice(0)
+    const waiting = this.#handover.takeAll()
     if (this.#owner !== null && socket !== this.#owner) return
     this.#owner = heir
     if (heir === null) {
@@ -238,14 +236,11 @@ export class BookTopic extends MarketTopic {
 
   /** The updates of another socket, from when they join what the book holds: from then on they rule. */
   #takeOver(event: BookEvent, socket: number): readonly BookEvent[] {
-    if (event.kind === 'snapshot') this.#waiting = []
-    else if (!restRules.has(this.#rule)) return []
-    this.#waiting.push(event)
-    if (this.#waiting.length > MOST_BUFFERED) this.#waiting.shift()
-    const { sequence } = this.#sync
-    if (event.kind === 'update' && !this.#waiting.some((waiting) => joins(waiting, sequence))) return []
-    this.#owner = socket
-    return this.#waiting.splice(0)
+    const isSnapshot = event.kind === 'snapshot'
+    if (!isSnapshot && !restRules.has(this.#rule)) return []
+    const joined = isSnapshot ? [event] : this.#handover.receive(event, this.#sync.sequence)
+    if (joined.length > 0) this.#owner = socket
+    return joined
   }
 
   #expectFlush(): void {
@@ -323,13 +318,6 @@ export class BookTopic extends MarketTopic {
     if (this.#sync.state !== 'live' || !restRules.has(this.#rule)) return false
     return [...this.#views.values()].some(({ view: { depth } }) => this.#sync.lacks(depth))
   }
-}
-
-/** Whether an update follows what has this counter, or has made it so. */
-function joins({ firstSequence, prevSequence, sequence }: BookEvent, last: number | null): boolean {
-  if (last === null) return false
-  if (sequence === last || prevSequence === last) return true
-  return prevSequence === null && firstSequence !== null && firstSequence <= last + 1
 }
 
 function dataOf({ kind, bids, asks, availableDepth, prevSequence, sequence }: ViewChange, depth: number): string {
