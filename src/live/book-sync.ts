@@ -93,9 +93,10 @@ export class BookSync {
   /**
    * Whether fewer levels are known than `depth`, though the exchange has more: the price has left the range of the
    * snapshot. The book stays right as far as it goes, and is renewed by the next snapshot.
+   * @param share of the levels that would do: with less than 1, whether it is short by more than that
    */
-  lacks(depth: number): boolean {
-    return this.#state === 'live' && this.book.lacks(depth)
+  lacks(depth: number, share?: number): boolean {
+    return this.#state === 'live' && this.book.lacks(depth, share)
   }
 
   /**

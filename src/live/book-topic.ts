@@ -6,6 +6,7 @@ import type { BookRuleName } from '../exchanges/stream.ts'
 import { backoffMs } from './backoff.ts'
 import { BookHandover } from './book-handover.ts'
 import { CROSSED, SILENT } from './book-reasons.ts'
+import { BookRenewal } from './book-renewal.ts'
 import { type BookOutcome, BookSync } from './book-sync.ts'
 import { BookView, type ViewChange } from './book-view.ts'
 import type { SnapshotRequest } from './feed-io.ts'
@@ -13,8 +14,6 @@ import { type Best, MarketTopic, type Reply, type TopicSurroundings } from './ma
 import { bookData, type TopicLine } from './messages.ts'
 import { SHALLOW_SNAPSHOT_DEPTH, SNAPSHOT_DEPTH, snapshotDepthOf } from './snapshot-depth.ts'
 
-/** A book that is short of levels is fetched again no more often than this. */
-const REFRESH_MS = 60_000
 /** A snapshot that has not come after this is asked for again. */
 const SNAPSHOT_PATIENCE_MS = 15_000
 /** A stream without an update for so long is quiet: the snapshot that is asked for now is not from before it. */
@@ -33,6 +32,7 @@ export class BookTopic extends MarketTopic {
   /** The socket whose updates count; those of another one wait until they join. */
   #owner: number | null = null
   readonly #handover = new BookHandover()
+  readonly #renewal: BookRenewal
   /** Since when a socket delivers it; `null` while none does. */
   #subscribedAt: number | null = null
   #isDirty = false
@@ -53,8 +53,8 @@ export class BookTopic extends MarketTopic {
    * that nothing keeps. `best` was the last that it gave.
    */
   #silence: { readonly best: Best | null } | null = null
-  /** When a snapshot was last asked for, of REST or by a new subscription. */
-  #renewedAt = 0
+  /** When a snapshot was last asked for by a new subscription. */
+  #resubscribedAt = 0
   /** Why there is no book. */
   #reason = 'no snapshot has come yet'
 
@@ -62,6 +62,7 @@ export class BookTopic extends MarketTopic {
     super(instrument, surroundings)
     this.#sync = new BookSync(rule)
     this.#rule = rule
+    this.#renewal = new BookRenewal(surroundings.random)
   }
 
   override get probe(): 'book' {
@@ -180,15 +181,14 @@ export class BookTopic extends MarketTopic {
 
   override tick(now: number): void {
     if (this.#subscribedAt === null) return
-    if (this.#liveSince !== null && now - this.#liveSince > SOUND_MS) this.#failures = 0
     if (this.#retryAt !== null && now >= this.#retryAt) {
       this.#retryAt = null
       this.#renew(now)
     }
     if (this.#asked !== null && now - this.#asked.at > SNAPSHOT_PATIENCE_MS) this.#asked = null
     if (this.#asked !== null || this.#retryAt !== null) return
-    const isShort = this.#isShort() && now - this.#renewedAt >= REFRESH_MS
-    if (this.#isWaiting(now, this.#subscribedAt) || this.#isShallow() || isShort) {
+    if (this.#liveSince !== null && now - this.#liveSince > SOUND_MS) this.#failures = 0
+    if (this.#isWaiting(now, this.#subscribedAt) || this.#isShallow() || this.#isShort(now)) {
       this.#ask(now)
     } else if (this.#isForgotten(now, this.#subscribedAt)) this.#restart('no snapshot has come', now)
   }
@@ -272,7 +272,7 @@ export class BookTopic extends MarketTopic {
   #renew(now: number): void {
     if (restRules.has(this.#rule)) this.#ask(now)
     else {
-      this.#renewedAt = now
+      this.#resubscribedAt = now
       this.surroundings.resubscribe(this, now)
     }
   }
@@ -281,7 +281,7 @@ export class BookTopic extends MarketTopic {
     if (this.#asked !== null || this.#silence !== null) return
     const request = { depth: this.#dueDepth }
     this.#asked = { request, at: now }
-    this.#renewedAt = now
+    this.#renewal.asked(now)
     this.#sync.expectSnapshot()
     this.surroundings.emit({ kind: 'ask-snapshot', instrument: this.instrument, request })
   }
@@ -293,7 +293,7 @@ export class BookTopic extends MarketTopic {
 
   /** How deep a snapshot is due: as the views need, and no shallow one where that did not do. */
   get #dueDepth(): number {
-    const depths = [...this.#views.values()].map(({ view: { depth } }) => snapshotDepthOf(depth))
+    const depths = this.#depths.map(snapshotDepthOf)
     return Math.max(this.#sync.lacks(SHALLOW_SNAPSHOT_DEPTH) ? SNAPSHOT_DEPTH : SHALLOW_SNAPSHOT_DEPTH, ...depths)
   }
 
@@ -311,12 +311,16 @@ export class BookTopic extends MarketTopic {
   /** A snapshot that the stream should have brought long ago. */
   #isForgotten(now: number, subscribedAt: number): boolean {
     if (this.#sync.state === 'live' || this.#sync.needsSnapshot) return false
-    return now - Math.max(subscribedAt, this.#renewedAt) >= SNAPSHOT_PATIENCE_MS
+    return now - Math.max(subscribedAt, this.#resubscribedAt) >= SNAPSHOT_PATIENCE_MS
   }
 
-  #isShort(): boolean {
-    if (this.#sync.state !== 'live' || !restRules.has(this.#rule)) return false
-    return [...this.#views.values()].some(({ view: { depth } }) => this.#sync.lacks(depth))
+  #isShort(now: number): boolean {
+    return restRules.has(this.#rule) && this.#renewal.take(this.#sync, this.#depths, now)
+  }
+
+  /** Of the views. */
+  get #depths(): readonly number[] {
+    return [...this.#views.values()].map(({ view: { depth } }) => depth)
   }
 }
 

@@ -47,9 +47,9 @@ export class OrderBook {
     return bid !== undefined && ask !== undefined && !this.bids.isBetter(ask, bid)
   }
 
-  /** Whether fewer levels than `depth` remain on a side of which the exchange has more. */
-  lacks(depth: number): boolean {
-    return this.bids.lacks(depth) || this.asks.lacks(depth)
+  /** Whether fewer levels than `depth`, or a share of them, remain on a side of which the exchange has more. */
+  lacks(depth: number, share?: number): boolean {
+    return this.bids.lacks(depth, share) || this.asks.lacks(depth, share)
   }
 
   #trim(): void {
