@@ -12,7 +12,7 @@ import { BookView, type ViewChange } from './book-view.ts'
 import type { SnapshotRequest } from './feed-io.ts'
 import { type Best, MarketTopic, type Reply, type TopicSurroundings } from './market-topic.ts'
 import { bookData, type TopicLine } from './messages.ts'
-import { SHALLOW_SNAPSHOT_DEPTH, SNAPSHOT_DEPTH, snapshotDepthOf } from './snapshot-depth.ts'
+import { SNAPSHOT_DEPTH } from './snapshot-depth.ts'
 
 /** A snapshot that has not come after this is asked for again. */
 const SNAPSHOT_PATIENCE_MS = 15_000
@@ -38,16 +38,14 @@ export class BookTopic extends MarketTopic {
   #isDirty = false
   /** A flush was asked for, and has not come. */
   #isFlushDue = false
-  /** Clients know that there is no book, or have never had one. */
-  #isVoid = true
+  /** What clients know: nothing yet, the book, or that there is none. */
+  #told: 'nothing' | 'book' | 'void' = 'nothing'
   #receivedTime = 0
   #failures = 0
   #liveSince: number | null = null
   /** When the next fresh start is due; `null` while none is. */
   #retryAt: number | null = null
   #asked: { readonly request: SnapshotRequest; readonly at: number } | null = null
-  /** How many levels a side the newest snapshot of REST was asked to have. */
-  #heldDepth = 0
   /**
    * The stream was found to be silent though the book moves, and has not been heard since: REST must not make a book
    * that nothing keeps. `best` was the last that it gave.
@@ -62,7 +60,7 @@ export class BookTopic extends MarketTopic {
     super(instrument, surroundings)
     this.#sync = new BookSync(rule)
     this.#rule = rule
-    this.#renewal = new BookRenewal(surroundings.random)
+    this.#renewal = new BookRenewal(this.#sync, surroundings.random)
   }
 
   override get probe(): 'book' {
@@ -99,13 +97,17 @@ export class BookTopic extends MarketTopic {
 
   /** The levels of a view, or why there are none. */
   read(depth: BookDepth): ViewChange | { readonly reason: string } {
-    const reason = this.#silence === null ? this.#reason : SILENT
-    return new BookView(depth).update(this.#sync) ?? { reason }
+    return new BookView(depth).update(this.#sync) ?? { reason: this.#whyVoid }
+  }
+
+  /** Why there is no book; `null` where there is one. */
+  get trouble(): string | null {
+    return this.#sync.state === 'live' ? null : this.#whyVoid
   }
 
   /** Whether a deeper snapshot is on its way, or about to be asked for, that a view of this depth needs. */
   awaitsLevels(depth: BookDepth): boolean {
-    return this.#isCutOff && this.#heldDepth < snapshotDepthOf(depth)
+    return restRules.has(this.#rule) && this.#renewal.lacks(depth)
   }
 
   /** When what the book holds was last heard, ms by our clock. */
@@ -121,6 +123,13 @@ export class BookTopic extends MarketTopic {
     return change === null
       ? null
       : shown.line.state(change.exchangeTime, this.#receivedTime, dataOf(change, shown.view.depth))
+  }
+
+  /** One who comes late is told what the others know. */
+  override outage(key: string, now: number): string | null {
+    const outage = super.outage(key, now)
+    if (outage !== null || this.#told !== 'void') return outage
+    return this.line(key)?.standing('resync', now, JSON.stringify({ reason: this.#whyVoid })) ?? null
   }
 
   override subscribed(_socket: number, now: number): void {
@@ -143,7 +152,7 @@ export class BookTopic extends MarketTopic {
     else this.#after(outcome, now)
     if (outcome !== 'applied') return
     this.#receivedTime = now
-    this.#heldDepth = request.depth
+    this.#renewal.came(request.depth)
   }
 
   override lost(socket: number, now: number, heir: number | null): void {
@@ -186,9 +195,11 @@ export class BookTopic extends MarketTopic {
       this.#renew(now)
     }
     if (this.#asked !== null && now - this.#asked.at > SNAPSHOT_PATIENCE_MS) this.#asked = null
+    const isLate = now - this.#subscribedAt >= SNAPSHOT_PATIENCE_MS
+    if (this.#told === 'nothing' && isLate) this.#tellVoid(this.#whyVoid, now)
     if (this.#asked !== null || this.#retryAt !== null) return
     if (this.#liveSince !== null && now - this.#liveSince > SOUND_MS) this.#failures = 0
-    if (this.#isWaiting(now, this.#subscribedAt) || this.#isShallow() || this.#isShort(now)) {
+    if (this.#isWaiting(now, this.#subscribedAt) || this.#isRenewed(now)) {
       this.#ask(now)
     } else if (this.#isForgotten(now, this.#subscribedAt)) this.#restart('no snapshot has come', now)
   }
@@ -216,7 +227,7 @@ export class BookTopic extends MarketTopic {
     switch (outcome) {
       case 'applied':
         this.#liveSince ??= now
-        this.#isVoid = false
+        this.#told = 'book'
         if (this.#views.size > 0) this.#expectFlush()
         return
       case 'held':
@@ -243,6 +254,10 @@ export class BookTopic extends MarketTopic {
     return joined
   }
 
+  get #whyVoid(): string {
+    return this.#silence === null ? this.#reason : SILENT
+  }
+
   #expectFlush(): void {
     this.#isDirty = true
     if (this.#isFlushDue) return
@@ -250,12 +265,15 @@ export class BookTopic extends MarketTopic {
     this.surroundings.emit({ kind: 'changed' })
   }
 
-  /** There is no book any more: clients are told. */
+  /** There is no book any more: clients who had one are told. */
   #void(reason: string, now: number): void {
     this.#reason = reason
     this.#liveSince = null
-    if (this.#isVoid) return
-    this.#isVoid = true
+    if (this.#told === 'book') this.#tellVoid(reason, now)
+  }
+
+  #tellVoid(reason: string, now: number): void {
+    this.#told = 'void'
     this.surroundings.counters.resyncs += 1
     for (const { view } of this.#views.values()) view.invalidate()
     this.notify('resync', now, { reason })
@@ -264,6 +282,7 @@ export class BookTopic extends MarketTopic {
   /** The book is wrong, or may be: clients are told, and it starts anew, later and later where that does not help. */
   #restart(reason: string, now: number): void {
     this.#void(reason, now)
+    if (this.#told === 'nothing') this.#tellVoid(reason, now)
     if (this.#retryAt !== null) return
     if (this.#failures++ === 0) this.#renew(now)
     else this.#retryAt = now + backoffMs(this.#failures, this.surroundings.random, null)
@@ -279,7 +298,7 @@ export class BookTopic extends MarketTopic {
 
   #ask(now: number): void {
     if (this.#asked !== null || this.#silence !== null) return
-    const request = { depth: this.#dueDepth }
+    const request = { depth: this.#renewal.depth(this.#depths) }
     this.#asked = { request, at: now }
     this.#renewal.asked(now)
     this.#sync.expectSnapshot()
@@ -291,31 +310,15 @@ export class BookTopic extends MarketTopic {
     return this.#sync.needsSnapshot && (this.#sync.state !== 'empty' || now - subscribedAt >= QUIET_MS)
   }
 
-  /** How deep a snapshot is due: as the views need, and no shallow one where that did not do. */
-  get #dueDepth(): number {
-    const depths = this.#depths.map(snapshotDepthOf)
-    return Math.max(this.#sync.lacks(SHALLOW_SNAPSHOT_DEPTH) ? SNAPSHOT_DEPTH : SHALLOW_SNAPSHOT_DEPTH, ...depths)
-  }
-
-  /** A live book of REST of which the exchange has more levels. */
-  get #isCutOff(): boolean {
-    const { state, book } = this.#sync
-    return state === 'live' && restRules.has(this.#rule) && (book.bids.bound !== null || book.asks.bound !== null)
-  }
-
-  /** A deeper snapshot than the newest is due. It is asked for at once: that happens no more than twice. */
-  #isShallow(): boolean {
-    return this.#isCutOff && this.#heldDepth < this.#dueDepth
-  }
-
   /** A snapshot that the stream should have brought long ago. */
   #isForgotten(now: number, subscribedAt: number): boolean {
     if (this.#sync.state === 'live' || this.#sync.needsSnapshot) return false
     return now - Math.max(subscribedAt, this.#resubscribedAt) >= SNAPSHOT_PATIENCE_MS
   }
 
-  #isShort(now: number): boolean {
-    return restRules.has(this.#rule) && this.#renewal.take(this.#sync, this.#depths, now)
+  /** Whether a live book of REST is to be read again. */
+  #isRenewed(now: number): boolean {
+    return restRules.has(this.#rule) && this.#renewal.take(this.#depths, now)
   }
 
   /** Of the views. */
