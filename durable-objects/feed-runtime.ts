@@ -222,26 +222,27 @@ export class FeedRuntime {
   /** Puts a question of the session to REST, by way of the loader, and hands it the answer. */
   async #ask(question: Extract<FeedEffect, { readonly kind: `ask-${string}` }>): Promise<void> {
     const { exchange } = this.#options.connector
-    const { id } = question.instrument
+    const { instrument } = question
+    const { id } = instrument
     const loader = this.#options.loader()
     switch (question.kind) {
       case 'ask-snapshot': {
         const { request } = question
-        const answer = await answerOf(loader.readBookSnapshot(exchange, id, request.depth))
+        const answer = await answerOf(loader.readBookSnapshot(exchange, instrument, request.depth))
         return this.take({ kind: 'snapshot', instrumentId: id, request, answer })
       }
       case 'ask-trades': {
         const { hole } = question
-        const answer = await answerOf(loader.readTradeHole(exchange, id, hole))
+        const answer = await answerOf(loader.readTradeHole(exchange, instrument, hole))
         return this.take({ kind: 'trades', instrumentId: id, hole, answer })
       }
       case 'ask-candles': {
         const { interval, window } = question
-        const answer = await answerOf(loader.readCandles(exchange, id, interval, window))
+        const answer = await answerOf(loader.readCandles(exchange, instrument, interval, window))
         return this.take({ kind: 'candles', instrumentId: id, interval, window, answer })
       }
       case 'ask-newest': {
-        const answer = await answerOf(loader.readNewest(exchange, id, question.what))
+        const answer = await answerOf(loader.readNewest(exchange, instrument, question.what))
         const { stream } = question
         return this.take({
           kind: 'newest',
@@ -307,7 +308,7 @@ function seriesKey(instrumentId: number, interval: Interval): string {
   return `${instrumentId}:${interval}`
 }
 
-/** The loader may be restarting, or its database be out of reach: to the session that is an answer like another. */
+/** The loader may be restarting, or out of reach: to the session that is an answer like another. */
 async function answerOf<T>(asked: Promise<Answer<T>>): Promise<Answer<T>> {
   try {
     return await asked
