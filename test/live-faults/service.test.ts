@@ -97,7 +97,8 @@ async function rename(nameOf: (table: string) => readonly [from: string, to: str
 it('the feed survives a minute without the database, and so do books that start anew meanwhile', {
   retry: 1,
 }, async () => {
-  const [listener, books] = [await Listener.start('bybit', { records: true }), await Listener.start('binance')]
+  const starts = [Listener.start('bybit', { records: true }), Listener.start('binance')] as const
+  const [listener, books] = await Promise.all(starts)
   const [mark, booksMark] = [listener.mark(), books.mark()]
   const isAnew = (each: Market): boolean => {
     const log = books.book(each)
