@@ -121,7 +121,7 @@ it('the feed survives a minute without the database, and so do books that start 
   }
   await books.caughtUp()
   await books.expectTruth(booksMark)
-  expect(books.toldSince(booksMark)).toEqual(['book resync'])
+  expect(books.toldSince(booksMark)).toContain('book resync')
   await listener.caughtUp()
   await listener.expectTruth(mark)
   expect(listener.toldSince(mark)).toEqual([])
