@@ -1,6 +1,6 @@
 import { DurableObject } from 'cloudflare:workers'
 import { createDeps, loaderName } from '../src/deps.ts'
-import type { Answer, Refusal } from '../src/domain/answer.ts'
+import type { Answer } from '../src/domain/answer.ts'
 import type { Candle } from '../src/domain/candle.ts'
 import { AppError } from '../src/domain/errors.ts'
 import type { Interval, Window } from '../src/domain/interval.ts'
@@ -94,43 +94,40 @@ export class ExchangeLoader extends DurableObject<Env> {
     const recent = this.#openCandles.get(key)
     if (recent !== undefined && now - recent.at < OPEN_CANDLES_MS) return recent.answer
     if (this.#openCandles.size > MAX_OPEN_CANDLES) this.#openCandles.clear()
-    const answer = this.#answer(exchange, instrumentId, (deps, instrument) =>
-      readOpenCandles(deps, instrument, interval),
-    )
+    const answer = this.#askOpenCandles(exchange, instrumentId, interval)
     this.#openCandles.set(key, { at: now, answer })
     return answer
   }
 
-  /** For the feed of the exchange, as are the next three: see `history/feed-answers.ts`. */
-  async readBookSnapshot(exchange: string, instrumentId: number, depth: number): Promise<Answer<BookSnapshot>> {
-    return this.#answer(exchange, instrumentId, (deps, instrument) => readBookSnapshot(deps, instrument, depth))
+  /**
+   * For the feed of the exchange, as are the next three: see `history/feed-answers.ts`. The feed brings the instrument,
+   * so that its questions are answered while the database does not answer.
+   */
+  async readBookSnapshot(exchange: string, instrument: StoredInstrument, depth: number): Promise<Answer<BookSnapshot>> {
+    return readBookSnapshot(await this.#deps(exchange), instrument, depth)
   }
 
-  async readTradeHole(exchange: string, instrumentId: number, hole: TradeHole): Promise<Answer<FoundTrades>> {
-    return this.#answer(exchange, instrumentId, (deps, instrument) => answerTradeHole(deps, instrument, hole))
+  async readTradeHole(exchange: string, instrument: StoredInstrument, hole: TradeHole): Promise<Answer<FoundTrades>> {
+    return answerTradeHole(await this.#deps(exchange), instrument, hole)
   }
 
   async readCandles(
     exchange: string,
-    instrumentId: number,
+    instrument: StoredInstrument,
     interval: Interval,
     window: Window,
   ): Promise<Answer<readonly Candle[]>> {
-    return this.#answer(exchange, instrumentId, (deps, instrument) => readCandles(deps, instrument, interval, window))
+    return readCandles(await this.#deps(exchange), instrument, interval, window)
   }
 
-  async readNewest(exchange: string, instrumentId: number, what: Newest['what']): Promise<Answer<Newest>> {
-    return this.#answer(exchange, instrumentId, (deps, instrument) => readNewest(deps, instrument, what))
+  async readNewest(exchange: string, instrument: StoredInstrument, what: Newest['what']): Promise<Answer<Newest>> {
+    return readNewest(await this.#deps(exchange), instrument, what)
   }
 
-  async #answer<T>(
-    exchange: string,
-    instrumentId: number,
-    answer: (deps: LoaderDeps, instrument: StoredInstrument) => Promise<T>,
-  ): Promise<T | Refusal> {
+  async #askOpenCandles(exchange: string, instrumentId: number, interval: Interval): Promise<OpenCandles> {
     const deps = await this.#deps(exchange)
     const instrument = await deps.store.readInstrument(instrumentId)
-    return instrument === undefined ? UNKNOWN_INSTRUMENT : answer(deps, instrument)
+    return instrument === undefined ? UNKNOWN_INSTRUMENT : readOpenCandles(deps, instrument, interval)
   }
 
   /** One run; returns when the next is due. */

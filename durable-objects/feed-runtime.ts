@@ -21,7 +21,9 @@ const MIN_REAL_TICK_MS = 5
 const STORE_RETRY_MS = 5_000
 /** What is recorded may change at any time; a poke each minute looks. */
 const RECORDED_MS = 60_000
+/** Old trades are deleted each hour, and soon after a start: a feed may never run for an hour. */
 const PRUNE_MS = 3_600_000
+const FIRST_PRUNE_MS = 3 * 60_000
 /** https://www.rfc-editor.org/rfc/rfc6455#section-7.4, as registered later: service restart. */
 const RESTART_CODE = 1012
 
@@ -54,7 +56,7 @@ export class FeedRuntime {
   #recordedAt = Number.NEGATIVE_INFINITY
   #storeAfter = 0
   #writing: Promise<void> | null = null
-  #prunedAt: number
+  #pruneAt: number
   #ticker: ReturnType<typeof setInterval> | undefined
   #flushTimer: { readonly at: number; readonly handle: ReturnType<typeof setTimeout> } | undefined
 
@@ -62,8 +64,12 @@ export class FeedRuntime {
     this.#options = options
     this.session = options.session
     this.hub = options.hub
-    this.#recorder = new Recorder(options.session.epoch, (id) => options.session.tradesKnownTo(id))
-    this.#prunedAt = options.clock.now()
+    const { session, clock, connector } = options
+    const tellGivenUp = () => {
+      console.error('trades are given up: the database has not taken them', { exchange: connector.exchange })
+    }
+    this.#recorder = new Recorder(session.epoch, (id) => session.tradesKnownTo(id), tellGivenUp)
+    this.#pruneAt = clock.now() + FIRST_PRUNE_MS
     this.#sockets = new UpstreamSockets(options.connector.rest.headers, {
       opened: (socket) => this.take({ kind: 'opened', socket }),
       refused: (socket, status, retryAfterMs, reason) =>
@@ -216,26 +222,27 @@ export class FeedRuntime {
   /** Puts a question of the session to REST, by way of the loader, and hands it the answer. */
   async #ask(question: Extract<FeedEffect, { readonly kind: `ask-${string}` }>): Promise<void> {
     const { exchange } = this.#options.connector
-    const { id } = question.instrument
+    const { instrument } = question
+    const { id } = instrument
     const loader = this.#options.loader()
     switch (question.kind) {
       case 'ask-snapshot': {
         const { request } = question
-        const answer = await answerOf(loader.readBookSnapshot(exchange, id, request.depth))
+        const answer = await answerOf(loader.readBookSnapshot(exchange, instrument, request.depth))
         return this.take({ kind: 'snapshot', instrumentId: id, request, answer })
       }
       case 'ask-trades': {
         const { hole } = question
-        const answer = await answerOf(loader.readTradeHole(exchange, id, hole))
+        const answer = await answerOf(loader.readTradeHole(exchange, instrument, hole))
         return this.take({ kind: 'trades', instrumentId: id, hole, answer })
       }
       case 'ask-candles': {
         const { interval, window } = question
-        const answer = await answerOf(loader.readCandles(exchange, id, interval, window))
+        const answer = await answerOf(loader.readCandles(exchange, instrument, interval, window))
         return this.take({ kind: 'candles', instrumentId: id, interval, window, answer })
       }
       case 'ask-newest': {
-        const answer = await answerOf(loader.readNewest(exchange, id, question.what))
+        const answer = await answerOf(loader.readNewest(exchange, instrument, question.what))
         const { stream } = question
         return this.take({
           kind: 'newest',
@@ -271,10 +278,11 @@ export class FeedRuntime {
         })
       }
       this.#recorder.stored()
-      if (now - this.#prunedAt >= PRUNE_MS) {
-        this.#prunedAt = now
-        await this.#withStore((store) => store.pruneTrades(now - this.#options.tradeRetentionMs))
-      }
+      if (now < this.#pruneAt) return
+      // Where that fails, it is soon tried again.
+      this.#pruneAt = now + FIRST_PRUNE_MS
+      await this.#withStore((store) => store.pruneTrades(now - this.#options.tradeRetentionMs))
+      this.#pruneAt = now + PRUNE_MS
     } catch (error) {
       this.#recorder.putBack()
       this.#storeAfter = now + STORE_RETRY_MS
@@ -300,7 +308,7 @@ function seriesKey(instrumentId: number, interval: Interval): string {
   return `${instrumentId}:${interval}`
 }
 
-/** The loader may be restarting, or its database be out of reach: to the session that is an answer like another. */
+/** The loader may be restarting, or out of reach: to the session that is an answer like another. */
 async function answerOf<T>(asked: Promise<Answer<T>>): Promise<Answer<T>> {
   try {
     return await asked

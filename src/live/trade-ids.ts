@@ -1,4 +1,5 @@
 import type { TradeEvent } from '../domain/event.ts'
+import { KnownIds } from './known-ids.ts'
 
 /**
  * Where a trade stands to those that have been published:
@@ -104,11 +105,9 @@ export const MARKED_IDS = 50
 /** Ids that only tell trades apart: each is kept for a while, and what is older than all that are kept is let go. */
 export class OpaqueIds implements TradeIds {
   readonly areConsecutive = false
-  readonly #known = new Set<string>()
-  /** A ring, oldest at `#oldest` once it is full. A set alone is slow to give its first entry. */
-  readonly #ids: string[] = []
-  readonly #times: number[] = []
-  #oldest = 0
+  readonly #known = new KnownIds(REMEMBERED_IDS)
+  /** Those that a mark carries, oldest first. */
+  readonly #newest: string[] = []
   /** The exchange time up to which ids have been forgotten. */
   #forgottenTo = Number.NEGATIVE_INFINITY
   #last: Pick<TradeMark, 'id' | 'exchangeTime'> | null
@@ -124,8 +123,7 @@ export class OpaqueIds implements TradeIds {
 
   mark(): TradeMark | null {
     if (this.#last === null) return null
-    const ordered = [...this.#ids.slice(this.#oldest), ...this.#ids.slice(0, this.#oldest)]
-    return { id: this.#last.id, exchangeTime: this.#last.exchangeTime, recentIds: ordered.slice(-MARKED_IDS) }
+    return { id: this.#last.id, exchangeTime: this.#last.exchangeTime, recentIds: [...this.#newest] }
   }
 
   place({ id, exchangeTime }: TradeEvent): TradePlace {
@@ -140,17 +138,10 @@ export class OpaqueIds implements TradeIds {
 
   #keep(id: string, exchangeTime: number): void {
     if (this.#known.has(id)) return
-    this.#known.add(id)
-    if (this.#ids.length < REMEMBERED_IDS) {
-      this.#ids.push(id)
-      this.#times.push(exchangeTime)
-      return
-    }
-    this.#known.delete(this.#ids[this.#oldest] ?? '')
-    this.#forgottenTo = Math.max(this.#forgottenTo, this.#times[this.#oldest] ?? 0)
-    this.#ids[this.#oldest] = id
-    this.#times[this.#oldest] = exchangeTime
-    this.#oldest = (this.#oldest + 1) % REMEMBERED_IDS
+    const forgotten = this.#known.add(id, exchangeTime)
+    if (forgotten !== null) this.#forgottenTo = Math.max(this.#forgottenTo, forgotten)
+    this.#newest.push(id)
+    if (this.#newest.length > MARKED_IDS) this.#newest.shift()
   }
 }
 

@@ -2,6 +2,7 @@ import { evictDurableObject, runInDurableObject } from 'cloudflare:test'
 import { describe, expect, it } from 'vitest'
 import type { StreamClient } from '../harness/stream-client.ts'
 import {
+  control,
   database,
   deps,
   type Exchange,
@@ -9,6 +10,7 @@ import {
   feed,
   Listener,
   MARKETS,
+  type Market,
   MINUTE,
   open,
   socketsOf,
@@ -62,19 +64,6 @@ describe.concurrent('the feed survives', { retry: 1 }, () => {
     expect((await feed('binance').status('binance')).epoch).not.toBe(before.epoch)
   })
 
-  it('a minute without the database', async () => {
-    const listener = await Listener.start('bybit', { records: true })
-    const mark = listener.mark()
-    await pass(10_000)
-    await database.prepare('ALTER TABLE series RENAME TO series_away').run()
-    await pass(MINUTE)
-    await database.prepare('ALTER TABLE series_away RENAME TO series').run()
-    await listener.caughtUp()
-    await listener.expectTruth(mark)
-    expect(listener.toldSince(mark)).toEqual([])
-    await listener.expectStored()
-  })
-
   it('a client that never reads, at no cost to the others', async () => {
     const listener = await Listener.start('coinbase')
     const mark = listener.mark()
@@ -92,6 +81,51 @@ describe.concurrent('the feed survives', { retry: 1 }, () => {
     await listener.expectTruth(mark)
     expect(listener.toldSince(mark)).toEqual([])
   })
+})
+
+/** What the feed and the loader read and write. */
+const TABLES = ['series', 'instruments', 'trade_chunks']
+
+async function rename(nameOf: (table: string) => readonly [from: string, to: string]): Promise<void> {
+  for (const table of TABLES) {
+    const [from, to] = nameOf(table)
+    await database.prepare(`ALTER TABLE ${from} RENAME TO ${to}`).run()
+  }
+}
+
+// It is the database of all: nothing else runs meanwhile.
+it('the feed survives a minute without the database, and so do books that start anew meanwhile', {
+  retry: 1,
+}, async () => {
+  const starts = [Listener.start('bybit', { records: true }), Listener.start('binance')] as const
+  const [listener, books] = await Promise.all(starts)
+  const [mark, booksMark] = [listener.mark(), books.mark()]
+  const isAnew = (each: Market): boolean => {
+    const log = books.book(each)
+    const told = log.messages.slice(booksMark.get(log.key)).map(({ type }) => type)
+    return told.includes('resync') && told.at(-1) === 'book'
+  }
+  await pass(10_000)
+  const back = pass(MINUTE)
+  await rename((table) => [table, `${table}_away`])
+  try {
+    for (const { exchangeSymbol: symbol } of books.markets) {
+      await control('binance', { fault: { type: 'skip', symbol, channel: 'book', times: 1 } })
+    }
+    await books.client.until(() => books.markets.every(isAnew))
+    await expect(database.prepare('SELECT id FROM instruments').all()).rejects.toThrow('no such table')
+    expect((await feed('binance').status('binance')).unsynced).toEqual([])
+    await back
+  } finally {
+    await rename((table) => [`${table}_away`, table])
+  }
+  await books.caughtUp()
+  await books.expectTruth(booksMark)
+  expect(books.toldSince(booksMark)).toContain('book resync')
+  await listener.caughtUp()
+  await listener.expectTruth(mark)
+  expect(listener.toldSince(mark)).toEqual([])
+  await listener.expectStored()
 })
 
 describe('a thousand clients', () => {
