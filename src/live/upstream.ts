@@ -78,6 +78,7 @@ export class Upstream {
 
   /** The exchange does not have it: its topics are told, once for all who need it. */
   reject(stream: UpstreamStream, reason: string, now: number): void {
+    const { socket, successor } = stream
     stream.leave(now)
     stream.lostAt = null
     this.#homeless.delete(stream)
@@ -86,7 +87,12 @@ export class Upstream {
     stream.retryAt = now + Math.min(LONGEST_REJECTED_RETRY_MS, FIRST_REJECTED_RETRY_MS * 2 ** stream.rejections)
     stream.rejections += 1
     if (stream.rejections === 1) stream.isRejectionTold = false
-    if (!stream.isRejectionTold) for (const topic of topicsOn(stream)) topic.rejected(reason, now)
+    for (const topic of topicsOn(stream)) {
+      // What it has brought is no longer kept right by anybody.
+      if (successor !== null) topic.lost(successor.id, now, socket?.id ?? null)
+      if (socket !== null) topic.lost(socket.id, now, null)
+      if (!stream.isRejectionTold) topic.rejected(reason, now)
+    }
     stream.isRejectionTold = true
   }
 
