@@ -28,6 +28,8 @@ export class UpstreamSocket {
   replacement: UpstreamSocket | null = null
   /** The exchange has said that it will end it. */
   isClosing = false
+  /** Since when it has been replaced but for what its replacement did not get; `null` where it has not. */
+  leftBehindAt: number | null = null
   /** By name. */
   readonly streams = new Map<string, UpstreamStream>()
   openedAt: number | null = null

@@ -94,6 +94,12 @@ export class UpstreamStream {
     successor.streams.set(this.name, this)
   }
 
+  /** The successor will not carry it. */
+  stay(): void {
+    this.successor?.streams.delete(this.name)
+    this.successor = null
+  }
+
   /** The successor carries it from now on. @returns whether it has delivered it already */
   inherit(now: number): boolean {
     this.socket?.streams.delete(this.name)
