@@ -95,7 +95,7 @@ export async function readCandles(
   return { ok: true, value: candles }
 }
 
-/** The newest that the exchange has of an instrument; asked at low priority. */
+/** The newest that the exchange has of an instrument; asked at low priority, but before the past. */
 export async function readNewest(
   deps: FeedDeps,
   instrument: StoredInstrument,
@@ -104,21 +104,21 @@ export async function readNewest(
   const { rest } = deps.connector
   switch (what) {
     case 'trade': {
-      const sent = await send(deps, rest.trades(instrument, 1), 'backfill')
+      const sent = await send(deps, rest.trades(instrument, 1), 'inquiry')
       return answerOf(deps, instrument, sent, (trades) => {
         const newest = trades.at(-1)
         return { what, tradeId: newest?.id ?? null, tradeTime: newest?.exchangeTime ?? null }
       })
     }
     case 'book': {
-      const sent = await send(deps, rest.orderBook(instrument, NEWEST_BOOK_DEPTH), 'backfill')
+      const sent = await send(deps, rest.orderBook(instrument, NEWEST_BOOK_DEPTH), 'inquiry')
       return answerOf(deps, instrument, sent, (book) => {
         const { sequence, bids, asks } = resolveBookSnapshot(book, instrument)
         return { what, sequence, bids: bids.slice(0, NEWEST_BOOK_DEPTH), asks: asks.slice(0, NEWEST_BOOK_DEPTH) }
       })
     }
     case 'ticker': {
-      const sent = await send(deps, rest.ticker(instrument), 'backfill')
+      const sent = await send(deps, rest.ticker(instrument), 'inquiry')
       return answerOf(deps, instrument, sent, (ticker) => ({ what, ticker: resolveTicker(ticker, instrument) }))
     }
   }
