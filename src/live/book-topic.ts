@@ -180,6 +180,11 @@ export class BookTopic extends MarketTopic {
     this.#sync.reset()
   }
 
+  /** Nothing was missed: REST may make a book again. */
+  override quiet(): void {
+    this.#silence = null
+  }
+
   override tick(now: number): void {
     if (this.#subscribedAt === null) return
     if (this.#liveSince !== null && now - this.#liveSince > SOUND_MS) this.#failures = 0

@@ -175,6 +175,9 @@ export abstract class MarketTopic {
     this.suspect(now)
   }
 
+  /** REST has nothing newer than what it gave last, though it may have been told to be stale. */
+  quiet(): void {}
+
   protected notify(type: 'gap' | 'resync' | 'stale', now: number, data: object): void {
     const text = JSON.stringify(data)
     for (const line of this.lines.values()) {

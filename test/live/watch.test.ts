@@ -94,6 +94,55 @@ describe('a stream that falls silent while others flow', () => {
     expect(played.sockets.size).toBe(1)
   })
 
+  it('is taken for dead where REST never says, if it usually speaks: told, and asked for anew once', () => {
+    const { played, flow } = market()
+    for (let id = 2; id < 90; id++) {
+      flow(SECOND)
+      played.trade('B-USDT', id)
+    }
+    played.newest = () => ({ ok: false, code: 'rate_limited', detail: 'the exchange may not be asked now' })
+    played.fresh('send')
+    flow(40 * SECOND)
+    expect(played.told(B, 'stale')).toEqual([])
+    flow(40 * SECOND)
+    expect(played.told(B, 'stale')).toHaveLength(1)
+    expect(played.status).toMatchObject({ state: 'stale', stale: ['trades-all:B-USDT'] })
+    flow(HOUR)
+    const asked = played.fresh('send').filter(({ frame }) => frame.includes('"subscribe"'))
+    expect(asked.map(({ frame }) => JSON.parse(frame).args)).toEqual([[{ channel: 'trades-all', instId: 'B-USDT' }]])
+    expect(played.sockets.size).toBe(1)
+    // REST answers again.
+    played.newest = () => ({ ok: true, value: { what: 'trade', time: null } })
+    flow(HOUR)
+    expect(played.status).toMatchObject({ state: 'live', stale: [], quiet: ['trades-all:B-USDT'] })
+  })
+
+  it('is left alone where REST never says and it was never heard to speak', () => {
+    const { played, flow } = market()
+    played.newest = () => null
+    flow(HOUR)
+    expect(played.told(B, 'stale')).toEqual([])
+  })
+
+  it('is one of many that are asked for anew no faster than one a minute, where REST never says', () => {
+    const played = new Play('okx')
+    const names = Array.from({ length: 40 }, (_, n) => `A${n}-USDT`)
+    played.demand(...[...names, 'FLOWS-USDT'].map((name) => `trades:okx:${name}`))
+    let id = 0
+    const flow = (ms: number, all: readonly string[]) =>
+      played.wait(ms, () => {
+        id += 1
+        for (const name of all) played.trade(name, id)
+      })
+    flow(10 * SECOND, [...names, 'FLOWS-USDT'])
+    played.newest = () => ({ ok: false, code: 'exchange_unavailable', detail: 'no answer' })
+    played.fresh('send')
+    flow(30 * MINUTE, ['FLOWS-USDT'])
+    const asked = played.fresh('send').filter(({ frame }) => frame.includes('"subscribe"'))
+    expect(asked.length).toBeGreaterThan(20)
+    expect(asked.length).toBeLessThanOrEqual(30)
+  })
+
   it('is not suspected for as long as its own pace allows', () => {
     const { played, flow } = market()
     for (let id = 2; id < 60; id++) {
@@ -114,6 +163,9 @@ describe('a stream that falls silent while others flow', () => {
     played.demand('trades:okx:FLOWS-USDT')
     played.wait(30 * SECOND, () => played.trade('FLOWS-USDT', played.now))
     expect(played.of('ask-newest')).toHaveLength(1)
+    // However long each answer takes, all of them have their turn.
+    played.wait(6 * MINUTE, () => played.trade('FLOWS-USDT', played.now))
+    expect(new Set(played.of('ask-newest').map(({ stream }) => stream)).size).toBe(5)
   })
 })
 
