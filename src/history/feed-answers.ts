@@ -3,9 +3,8 @@ import { type Candle, checkCandles } from '../domain/candle.ts'
 import { floorToInterval, type Interval, shiftOpenTime, type Window } from '../domain/interval.ts'
 import type { BookLevel, BookSnapshot } from '../domain/order-book.ts'
 import type { StoredInstrument } from '../domain/series.ts'
-import type { Ticker } from '../domain/ticker.ts'
 import type { RestCall } from '../exchanges/connector.ts'
-import { resolveBookSnapshot, resolveTicker, resolveTrade } from '../exchanges/resolve.ts'
+import { resolveBookSnapshot, resolveTrade } from '../exchanges/resolve.ts'
 import type { Sent } from './http.ts'
 import type { LoaderDeps } from './loader.ts'
 import type { Lane } from './rate-budget.ts'
@@ -38,7 +37,6 @@ export type Newest =
       readonly bids: readonly BookLevel[]
       readonly asks: readonly BookLevel[]
     }
-  | { readonly what: 'ticker'; readonly ticker: Ticker }
 
 /** A whole book, as deep as asked for or as the exchange gives. */
 export async function readBookSnapshot(
@@ -116,10 +114,6 @@ export async function readNewest(
         const { sequence, bids, asks } = resolveBookSnapshot(book, instrument)
         return { what, sequence, bids: bids.slice(0, NEWEST_BOOK_DEPTH), asks: asks.slice(0, NEWEST_BOOK_DEPTH) }
       })
-    }
-    case 'ticker': {
-      const sent = await send(deps, rest.ticker(instrument), 'inquiry')
-      return answerOf(deps, instrument, sent, (ticker) => ({ what, ticker: resolveTicker(ticker, instrument) }))
     }
   }
 }

@@ -1,4 +1,5 @@
 import type { Answer } from '../domain/answer.ts'
+import { hasMoved } from './book-top.ts'
 import type { FeedEffect, Newest } from './feed-io.ts'
 import type { MarketTopic, Probe } from './market-topic.ts'
 import type { Upstream } from './upstream.ts'
@@ -208,7 +209,7 @@ function retryDelay(retries: number): number {
 function isNewer(topic: MarketTopic, newest: Newest, since: number): boolean {
   if (newest.what === 'trade')
     return newest.time !== null && newest.time > Math.max(topic.dataTime ?? 0, since) + CLOCK_TOLERANCE_MS
-  const best = topic.best()
+  const top = topic.top()
   // A book that is not in sync has its own ways.
-  return best !== null && (best.bid !== newest.bid || best.ask !== newest.ask)
+  return top !== null && hasMoved(top, newest)
 }

@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest'
 import type { ExchangeName } from '../../src/exchanges/registry.ts'
-import { DAY, HOUR, MINUTE, Play, SECOND } from './session.ts'
-import { binance, bybitBook, okx, okxBook } from './session-exchange.ts'
+import { snapshot } from './book-play.ts'
+import { DAY, HOUR, MINUTE, newestBook, Play, SECOND } from './session.ts'
+import { binance, binanceBook, bybitBook, okx, okxBook } from './session-exchange.ts'
 
 /** Two instruments: `A` moves each second, `B` falls silent. */
 function market(exchange: ExchangeName = 'okx'): { played: Play; quote: string; flow: (ms: number) => void } {
@@ -310,14 +311,67 @@ describe('what is silent by its nature', () => {
 })
 
 describe('books', () => {
+  /** A book beside trades that flow; REST has these levels of it from now on. */
+  const beside = (exchange: 'binance' | 'okx', newest: () => ReturnType<typeof newestBook>) => {
+    const played = new Play(exchange)
+    const key = `book:${exchange}:A-USDT:5`
+    played.demand(key, `trades:${exchange}:FLOWS-USDT`)
+    const levels = { bids: [['9', '1']], asks: [['11', '1']] } as const
+    const carrier = played.open.find(({ subscribed }) => [...subscribed].some((name) => /depth|books/.test(name)))
+    if (exchange === 'okx') played.frame(okxBook('A-USDT', { kind: 'snapshot', from: -1, to: 1, ...levels }), carrier)
+    else {
+      played.frame(binanceBook('AUSDT', { kind: 'update', from: 9, to: 10, ...levels }), carrier)
+      snapshot(played, 10)
+    }
+    played.newest = ({ what }) => (what === 'book' ? newest() : { ok: true, value: { what, time: null } })
+    let id = 0
+    const flow = (ms: number) =>
+      played.wait(ms, () => {
+        id += 1
+        for (const socket of played.open) {
+          if ([...socket.subscribed].some((name) => /trade/i.test(name)))
+            played.trade(played.instrument('FLOWS-USDT').exchangeSymbol, id, socket)
+        }
+      })
+    return { played, key, flow }
+  }
+
+  it.each([
+    ['okx', 'the size of a level', () => newestBook('9', '11', '2'), 1],
+    ['okx', 'nothing', () => newestBook('9', '11'), 0],
+    // Counters of REST that the stream does not share say nothing.
+    ['okx', 'nothing but a counter', () => newestBook('9', '11', '1', 99), 0],
+    ['binance', 'the size of a level', () => newestBook('9', '11', '2'), 1],
+    ['binance', 'a level that is not among the best', () => newestBook('9', '11', '1', 11), 1],
+    ['binance', 'nothing by its counter', () => newestBook('9', '11', '1', 10), 0],
+    ['binance', 'levels, counted anew', () => newestBook('9', '12', '1', 3), 1],
+  ] as const)('of %s are stale within a minute where REST has changed %s', (exchange, _, newest, told) => {
+    const { played, key, flow } = beside(exchange, newest)
+    flow(MINUTE)
+    expect(Math.min(1, played.told(key, 'stale').length)).toBe(told)
+    expect(played.status.quiet).toHaveLength(1 - told)
+  })
+
+  it('have a moment to bring what REST has just got', () => {
+    const { played, key, flow } = beside('okx', () => newestBook('9', '11', '2'))
+    flow(12 * SECOND)
+    const carrier = played.open.find(({ subscribed }) => subscribed.has('books:A-USDT'))
+    played.frame(
+      okxBook('A-USDT', { kind: 'update', from: 1, to: 2, bids: [['9', '2']], asks: [['11', '2']] }),
+      carrier,
+    )
+    flow(5 * SECOND)
+    expect(played.told(key, 'stale')).toEqual([])
+  })
+
   it('are compared by their best prices', () => {
     const played = new Play('okx')
     played.demand('book:okx:A-USDT:5')
     played.frame(okxBook('A-USDT', { kind: 'snapshot', from: -1, to: 1, bids: [['9', '1']], asks: [['11', '1']] }))
-    played.newest = () => ({ ok: true, value: { what: 'book', bid: '9', ask: '11' } })
+    played.newest = () => newestBook('9', '11')
     played.wait(15 * SECOND)
     expect(played.status.quiet).toEqual(['books:A-USDT'])
-    played.newest = () => ({ ok: true, value: { what: 'book', bid: '9', ask: '10' } })
+    played.newest = () => newestBook('9', '10')
     played.wait(30 * SECOND)
     expect(played.told('book:okx:A-USDT:5').map(({ type }) => type)).toEqual(['stale', 'resync'])
   })
