@@ -71,7 +71,7 @@ export interface StreamRequest {
 export interface StreamLimits {
   readonly topicsPerSocket: number
   readonly topicsPerRequest: number
-  /** Messages that a client may send over one socket, pings included. */
+  /** Requests that a client may send over one socket. Heartbeats are none: who wants them does not count them. */
   readonly messages: readonly { readonly limit: number; readonly windowMs: number }[]
   /** Connections that one address may open. */
   readonly connects: { readonly limit: number; readonly windowMs: number }

@@ -321,7 +321,9 @@ export class BookTopic extends MarketTopic {
   /** A snapshot that the stream should have brought long ago. */
   #isForgotten(now: number, subscribedAt: number): boolean {
     if (this.#sync.state === 'live' || this.#sync.needsSnapshot) return false
-    return now - Math.max(subscribedAt, this.#renewedAt) >= SNAPSHOT_PATIENCE_MS
+    // A request that waits to be sent has not been forgotten.
+    const askedAt = this.streams.map(({ requestedAt }) => requestedAt ?? now)
+    return now - Math.max(subscribedAt, this.#renewedAt, ...askedAt) >= SNAPSHOT_PATIENCE_MS
   }
 
   #isShort(): boolean {

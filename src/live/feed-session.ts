@@ -206,7 +206,7 @@ export class FeedSession {
         this.#data(frame, socket, now)
         return
       case 'heartbeat':
-        if (frame.reply !== null) socket.reply(frame.reply, now)
+        if (frame.reply !== null) socket.reply(frame.reply)
         if (frame.heard !== undefined) this.#heard(frame.heard, socket, now)
         return
       case 'ack':

@@ -1,5 +1,7 @@
 import type { StreamApi, StreamEndpoint, StreamRequest } from '../exchanges/stream.ts'
 import type { FeedEffect } from './feed-io.ts'
+import { RequestPace } from './request-pace.ts'
+import { StreamWishes, type Verb } from './stream-wishes.ts'
 import { TopicPace } from './topic-pace.ts'
 import type { UpstreamStream } from './upstream-stream.ts'
 
@@ -10,8 +12,6 @@ const SIGNS_OF_LIFE_MS = 30_000
 /** A socket that sends more unreadable frames than this within the time is given up. */
 const MOST_UNREADABLE = 5
 const UNREADABLE_MS = 10_000
-
-type Verb = 'subscribe' | 'unsubscribe'
 
 /** What the exchange was asked, as far as it has not answered. */
 export interface Asked {
@@ -44,12 +44,12 @@ export class UpstreamSocket {
   readonly #api: StreamApi
   readonly #emit: (effect: FeedEffect) => void
   /** Not yet made into messages, so that what is wanted meanwhile shares one. */
-  readonly #wishes: { readonly verb: Verb; readonly names: string[] }[] = []
+  readonly #wishes = new StreamWishes()
   readonly #outbox: { readonly verb: Verb; readonly request: StreamRequest }[] = []
   /** Sent and not answered, oldest first. */
   readonly #asked = new Map<number, Asked>()
   #nextRequestId = 1
-  readonly #sentAt: number[] = []
+  readonly #requests: RequestPace
   #heartbeatAt: number | null = null
   #unreadableAt: number[] = []
 
@@ -58,6 +58,7 @@ export class UpstreamSocket {
     this.endpoint = endpoint
     this.lastFrameAt = now
     this.pace = new TopicPace(now)
+    this.#requests = new RequestPace(api.limits.messages)
     this.#api = api
     this.#emit = emit
   }
@@ -69,20 +70,25 @@ export class UpstreamSocket {
   }
 
   subscribe(names: readonly string[]): void {
-    this.#wish('subscribe', names)
+    this.#wishes.subscribe(names)
   }
 
   /** As `subscribe`, not in one request with those that were asked for before. */
   subscribeApart(names: readonly string[]): void {
-    this.#wishes.push({ verb: 'subscribe', names: [...names] })
+    this.#wishes.subscribeApart(names)
   }
 
   unsubscribe(names: readonly string[]): void {
-    this.#wish('unsubscribe', names)
+    this.#wishes.unsubscribe(names)
   }
 
-  reply(frame: string, now: number): void {
-    this.#send(frame, now)
+  reply(frame: string): void {
+    this.#send(frame)
+  }
+
+  /** How long a request that is wanted now has to wait, because of those that were sent, ms. */
+  requestDelayMs(now: number): number {
+    return this.#requests.waitMs(now)
   }
 
   /**
@@ -106,15 +112,18 @@ export class UpstreamSocket {
     const { heartbeat } = this.#api
     // Never held back: a socket without it is ended.
     if (heartbeat !== null && this.#heartbeatAt !== null && now >= this.#heartbeatAt) {
-      this.#send(heartbeat.frame, now)
+      this.#send(heartbeat.frame)
       this.#heartbeatAt = now + heartbeat.everyMs
     }
-    while (this.#maySend(now)) {
+    if (this.#requests.waitMs(now) > 0) return
+    this.#requests.begin(now)
+    while (this.#requests.maySend(now)) {
       const next = this.#nextRequest()
       if (next === undefined) return
       const { verb, request } = next
       this.#asked.set(request.requestId, { verb, names: request.names })
-      this.#send(request.frame, now)
+      this.#send(request.frame)
+      this.#requests.sent(now)
       if (verb === 'unsubscribe') continue
       for (const name of request.names) {
         const stream = this.streams.get(name)
@@ -144,24 +153,20 @@ export class UpstreamSocket {
     return this.#unreadableAt.length > MOST_UNREADABLE
   }
 
+  /** Whether what it is given now can stay on it. */
+  get isStaying(): boolean {
+    return this.replacement === null && this.leftBehindAt === null && !this.isClosing
+  }
+
   /** Whether it can be closed without anything being missed. */
   get isEmpty(): boolean {
     return this.streams.size === 0 && this.replaces === null && this.replacement === null
   }
 
-  #wish(verb: Verb, names: readonly string[]): void {
-    if (names.length === 0) return
-    const last = this.#wishes.at(-1)
-    if (last?.verb === verb) last.names.push(...names)
-    else this.#wishes.push({ verb, names: [...names] })
-  }
-
   #nextRequest(): { readonly verb: Verb; readonly request: StreamRequest } | undefined {
-    const [wish] = this.#wishes
-    if (this.#outbox.length === 0 && wish !== undefined) {
-      const names = wish.names.splice(0, this.#api.limits.topicsPerRequest)
-      if (wish.names.length === 0) this.#wishes.shift()
-      for (const request of this.#api[wish.verb](names, this.#nextRequestId)) {
+    const wish = this.#outbox.length === 0 ? this.#wishes.next(this.#api.limits.topicsPerRequest) : undefined
+    if (wish !== undefined) {
+      for (const request of this.#api[wish.verb](wish.names, this.#nextRequestId)) {
         this.#outbox.push({ verb: wish.verb, request })
         this.#nextRequestId = request.requestId + 1
       }
@@ -169,18 +174,8 @@ export class UpstreamSocket {
     return this.#outbox.shift()
   }
 
-  #maySend(now: number): boolean {
-    return this.#api.limits.messages.every(({ limit, windowMs }) => {
-      const oldest = this.#sentAt[this.#sentAt.length - limit]
-      return oldest === undefined || now - oldest >= windowMs
-    })
-  }
-
-  #send(frame: string, now: number): void {
+  #send(frame: string): void {
     this.#emit({ kind: 'send', socket: this.id, frame })
-    this.#sentAt.push(now)
-    const most = Math.max(0, ...this.#api.limits.messages.map(({ limit }) => limit))
-    if (this.#sentAt.length > most) this.#sentAt.shift()
   }
 }
 

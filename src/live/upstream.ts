@@ -8,6 +8,10 @@ import { streamKey, topicsOn, UpstreamStream } from './upstream-stream.ts'
 
 /** Fewer than any exchange allows: what one lost socket takes along stays small. */
 const MOST_STREAMS_PER_SOCKET = 200
+/** A stream is not given to a socket that must wait longer than this before it may ask for it ... */
+const PROMPT_MS = 5_000
+/** ... as long as there are not so many sockets more than the streams fill. */
+const MOST_SPARE_SOCKETS = 8
 /** A request for a stream that is not answered by then is made once more, then on another socket. */
 const ANSWER_MS = 30_000
 const MOST_REQUESTS = 2
@@ -74,6 +78,13 @@ export class Upstream {
     stream.restart(now)
     stream.socket.unsubscribe([stream.name])
     stream.socket.subscribe([stream.name])
+  }
+
+  /** As `resubscribe`, in a request of its own: it may be the one for which a whole request was not answered. */
+  #askApart(stream: UpstreamStream, socket: UpstreamSocket, now: number): void {
+    stream.restart(now)
+    socket.unsubscribe([stream.name])
+    socket.subscribeApart([stream.name])
   }
 
   /** The exchange refuses a stream on a socket: while that is rotated the other one may get it all the same. */
@@ -222,7 +233,8 @@ export class Upstream {
 
   #keep(socket: UpstreamSocket, openedAt: number, now: number): void {
     if (socket.lastDataAt !== null) this.#entrance(socket.endpoint.name).works(openedAt, now)
-    for (const stream of socket.streams.values()) if (isUnanswered(stream, socket, now)) this.resubscribe(stream, now)
+    for (const stream of socket.streams.values())
+      if (isUnanswered(stream, socket, now)) this.#askApart(stream, socket, now)
     if (needsRotation(socket, this.#options.api.limits, now)) this.rotate(socket, now)
     const { replaces: old } = socket
     const canGo = old !== null && isRotated(socket, now) && endRotation(old, socket, now)
@@ -234,8 +246,8 @@ export class Upstream {
     const most = Math.min(MOST_STREAMS_PER_SOCKET, this.#options.api.limits.topicsPerSocket)
     for (const [name, streams] of Map.groupBy(this.#homeless, ({ endpoint }) => endpoint)) {
       while (streams.length > 0) {
-        const socket = this.#roomAt(name, most) ?? (this.#entrance(name).mayConnect(now) && this.#connect(name, now))
-        if (socket === false) break
+        const socket = this.#homeAt(name, most, now)
+        if (socket === undefined) break
         const moving = streams.splice(0, most - socket.streams.size)
         for (const stream of moving) {
           this.#homeless.delete(stream)
@@ -246,12 +258,15 @@ export class Upstream {
     }
   }
 
-  #roomAt(name: string, most: number): UpstreamSocket | undefined {
-    for (const socket of this.sockets.values()) {
-      const isStaying = socket.replacement === null && socket.leftBehindAt === null && !socket.isClosing
-      if (socket.endpoint.name === name && isStaying && socket.streams.size < most) return socket
-    }
-    return undefined
+  /** One that may ask for it soon, else a new one within reason, else whichever has room. */
+  #homeAt(name: string, most: number, now: number): UpstreamSocket | undefined {
+    const sockets = [...this.sockets.values()].filter(({ endpoint }) => endpoint.name === name)
+    const roomy = sockets.filter((socket) => socket.isStaying && socket.streams.size < most)
+    const prompt = roomy.find((socket) => socket.requestDelayMs(now) < PROMPT_MS)
+    if (prompt !== undefined) return prompt
+    const isCrowded = roomy.length > 0 && sockets.length - Math.floor(this.streams.size / most) > MOST_SPARE_SOCKETS
+    if (!isCrowded && this.#entrance(name).mayConnect(now)) return this.#connect(name, now)
+    return roomy[0]
   }
 
   #connect(name: string, now: number): UpstreamSocket {
