@@ -80,9 +80,14 @@ export class Entrance {
     this.isGeoBlocked = status === UNAVAILABLE_FOR_LEGAL_REASONS || (isForbidden && !this.isBanned)
   }
 
-  /** A socket was refused, lost or given up. */
-  failed(now: number, retryAfterMs: number | null, random: () => number): void {
-    const wait = backoffMs(this.#failures++, random, retryAfterMs)
+  /**
+   * A socket was refused, lost or given up. Those that were opened before the last failure and are lost before the next
+   * attempt are part of the same outage: it counts once, however many sockets it takes.
+   * @param connectedAt when the socket was begun to be opened
+   */
+  failed(connectedAt: number, now: number, retryAfterMs: number | null, random: () => number): void {
+    const isSameOutage = now <= this.retryAt && connectedAt < this.#failedAt
+    const wait = isSameOutage ? (retryAfterMs ?? 0) : backoffMs(this.#failures++, random, retryAfterMs)
     this.#failedAt = now
     this.retryAt = Math.max(this.retryAt, now + Math.max(wait, this.#leastWait))
   }

@@ -32,6 +32,8 @@ export class UpstreamSocket {
   leftBehindAt: number | null = null
   /** By name. */
   readonly streams = new Map<string, UpstreamStream>()
+  /** When it was begun to be opened. */
+  readonly connectedAt: number
   openedAt: number | null = null
   lastFrameAt: number
   lastDataAt: number | null = null
@@ -56,7 +58,7 @@ export class UpstreamSocket {
   constructor(id: number, endpoint: StreamEndpoint, api: StreamApi, emit: (effect: FeedEffect) => void, now: number) {
     this.id = id
     this.endpoint = endpoint
-    this.lastFrameAt = now
+    this.connectedAt = this.lastFrameAt = now
     this.pace = new TopicPace(now)
     this.#requests = new RequestPace(api.limits.messages)
     this.#api = api

@@ -283,7 +283,7 @@ export class Upstream {
     if (!this.sockets.delete(socket.id)) return
     this.reconnects += 1
     this.lastError = `${socket.endpoint.name}: ${reason}`
-    this.#entrance(socket.endpoint.name).failed(now, retryAfterMs, this.#options.random)
+    this.#entrance(socket.endpoint.name).failed(socket.connectedAt, now, retryAfterMs, this.#options.random)
     if (socket.replaces !== null) socket.replaces.replacement = null
     if (socket.replacement !== null) socket.replacement.replaces = null
     for (const stream of [...socket.streams.values()]) {

@@ -148,6 +148,23 @@ describe('failures to connect', () => {
     expect(played.sockets.size).toBeLessThan(400)
   })
 
+  it.each([1, 6])('count once for an outage that takes %i sockets', (count) => {
+    const played = play('binance', 200 * count, { random: () => 0.99 })
+    played.wait(5 * SECOND)
+    expect(played.open).toHaveLength(count)
+    played.isHelpful = false
+    for (const socket of played.open) played.drop(socket)
+    const before = played.sockets.size
+    played.wait(2 * SECOND)
+    expect(played.sockets.size).toBe(before + count)
+    // All of the second attempt fail as well: once more, and so on.
+    while (played.isConnecting) played.refuse()
+    played.wait(SECOND)
+    expect(played.isConnecting).toBe(false)
+    played.wait(2 * SECOND)
+    expect(played.isConnecting).toBe(true)
+  })
+
   it('are not forgotten because another socket of the endpoint is sound', () => {
     const played = play('bybit', 200)
     played.wait(10 * SECOND)
