@@ -12,6 +12,8 @@ const MOST_STREAMS_PER_SOCKET = 200
 const PROMPT_MS = 5_000
 /** ... as long as there are not so many sockets more than the streams fill. */
 const MOST_SPARE_SOCKETS = 8
+/** Whoever opens sockets gives up far sooner: this is for one of which nothing is heard. */
+const CONNECT_MS = 2 * 60_000
 /** A request for a stream that is not answered by then is made once more, then on another socket. */
 const ANSWER_MS = 30_000
 const MOST_REQUESTS = 2
@@ -212,6 +214,8 @@ export class Upstream {
   #look(socket: UpstreamSocket, now: number): void {
     const unanswered = [...socket.streams.values()].filter((stream) => isGivenUp(stream, socket, now))
     if (socket.isEmpty) this.#close(socket, 'nothing left to carry')
+    else if (socket.openedAt === null && now - socket.connectedAt > CONNECT_MS)
+      this.abandon(socket, 'the connection was neither opened nor refused', now)
     else if (socket.isDead(now)) this.abandon(socket, 'not even heartbeats come', now)
     else if (unanswered.length > 0) this.#tryElsewhere(unanswered, socket, now)
     else if (socket.openedAt !== null) this.#keep(socket, socket.openedAt, now)

@@ -179,6 +179,18 @@ describe('failures to connect', () => {
     expect(played.sockets.size).toBeLessThan(400)
   })
 
+  it('are also those of which nothing is heard', () => {
+    const played = play('binance', 1, { isHelpful: false })
+    played.wait(119 * SECOND)
+    expect(played.sockets.size).toBe(1)
+    played.wait(5 * SECOND)
+    expect(played.sockets.size).toBe(2)
+    expect(played.status.reconnects).toBe(1)
+    // Should the first one be opened after all, it is not ours any more.
+    const [first] = played.sockets.values()
+    expect(first?.state).toBe('closed')
+  })
+
   it.each([429, 418])('wait as long as a %i orders', (status) => {
     const played = play('binance', 1, { isHelpful: false })
     played.refuse(status, 120_000)
