@@ -134,7 +134,7 @@ export class Upstream {
     now: number,
   ): void {
     const entrance = this.#entrance(socket.endpoint.name)
-    entrance.refused(status, retryAfterMs)
+    entrance.refused(status, retryAfterMs, now)
     this.#lost(socket, entrance.isBanned ? `${reason}: too many connections` : reason, retryAfterMs, now)
   }
 

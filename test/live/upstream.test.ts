@@ -200,6 +200,25 @@ describe('failures to connect', () => {
     expect(played.sockets.size).toBe(2)
   })
 
+  it.each([
+    [429, null, 60],
+    [418, null, 120],
+    [418, 600_000, 600],
+  ])('by a %i hold for all paths of the host (told to wait %o)', (status, retryAfterMs, seconds) => {
+    const played = new Play('binance', { isHelpful: false })
+    played.demand('book:binance:BTC-USDT-PERP:5')
+    played.refuse(status, retryAfterMs)
+    played.demand('trades:binance:BTC-USDT-PERP')
+    played.wait((seconds - 1) * SECOND)
+    expect(played.sockets.size).toBe(1)
+    expect(played.status.sockets.map(({ retryAt }) => (retryAt ?? 0) > played.now)).toEqual([true, true])
+    played.wait(4 * SECOND)
+    expect(new Set([...played.sockets.values()].map(({ url }) => url)).size).toBe(2)
+    // Spot is another host.
+    played.demand('trades:binance:BTC-USDT')
+    expect(played.sockets.size).toBeGreaterThan(3)
+  })
+
   it.each([451, 403])('say so where the region is not served (%i), and try again slowly', (status) => {
     const played = play('binance', 1, { isHelpful: false })
     played.refuse(status)
