@@ -27,8 +27,6 @@ export class UpstreamStream {
   lostAt: number | null
   /** When it last had data. */
   dataAt: number | null = null
-  /** It was not answered on a socket that answered others. */
-  isDoubted = false
   /** Everybody who needs it has heard why it was rejected. */
   isRejectionTold = false
   /** In a row, and when it is asked for again after them. */
@@ -127,7 +125,6 @@ export class UpstreamStream {
     this.state = 'live'
     this.requests = 0
     this.lostAt = null
-    this.isDoubted = false
   }
 
   #request(now: number): void {

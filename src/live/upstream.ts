@@ -14,7 +14,7 @@ const PROMPT_MS = 5_000
 const MOST_SPARE_SOCKETS = 8
 /** Whoever opens sockets gives up far sooner: this is for one of which nothing is heard. */
 const CONNECT_MS = 2 * 60_000
-/** A request for a stream that is not answered by then is made once more, then on another socket. */
+/** A request for a stream that is not answered by then is made once more, by itself. */
 const ANSWER_MS = 30_000
 const MOST_REQUESTS = 2
 /** A rejected stream is asked for again, later and later: symbols are listed anew, and some errors pass. */
@@ -184,10 +184,11 @@ export class Upstream {
     )
   }
 
-  /** Whether every stream is on an open socket. */
+  /** Whether every stream is on an open socket, and none waits for an answer for longer than usual. */
   get isConnected(): boolean {
     if (this.#homeless.size > 0) return false
     for (const socket of this.sockets.values()) if (socket.openedAt === null && socket.replaces === null) return false
+    for (const { state, requests } of this.streams.values()) if (state === 'requested' && requests > 1) return false
     return true
   }
 
@@ -217,22 +218,21 @@ export class Upstream {
     else if (socket.openedAt === null && now - socket.connectedAt > CONNECT_MS)
       this.abandon(socket, 'the connection was neither opened nor refused', now)
     else if (socket.isDead(now)) this.abandon(socket, 'not even heartbeats come', now)
-    else if (unanswered.length > 0) this.#tryElsewhere(unanswered, socket, now)
+    else if (unanswered.length > 0) this.#giveUp(unanswered, socket, now)
     else if (socket.openedAt !== null) this.#keep(socket, socket.openedAt, now)
   }
 
-  /** Another socket is tried, once: a stream that is not answered where others are is as good as rejected. */
-  #tryElsewhere(streams: readonly UpstreamStream[], socket: UpstreamSocket, now: number): void {
+  /** A stream that is not answered where others are is as good as rejected; where none is, another socket is tried. */
+  #giveUp(streams: readonly UpstreamStream[], socket: UpstreamSocket, now: number): void {
     const answersOthers = [...socket.streams.values()].some(({ state }) => state === 'live')
-    const hopeless = answersOthers ? streams.filter(({ isDoubted }) => isDoubted) : []
-    for (const stream of hopeless) {
-      socket.unsubscribe([stream.name])
-      this.reject(stream, 'the exchange does not answer', now)
+    if (!answersOthers) {
+      this.abandon(socket, `${streams[0]?.name ?? 'what was asked'} is not answered`, now)
+      return
     }
-    const [first, ...others] = streams.filter((stream) => !hopeless.includes(stream))
-    if (first === undefined) return
-    for (const stream of [first, ...others]) stream.isDoubted = answersOthers
-    this.abandon(socket, `${first.name} is not answered`, now)
+    for (const stream of streams) {
+      socket.unsubscribe([stream.name])
+      this.refuse(stream, socket, 'the exchange does not answer', now)
+    }
   }
 
   #keep(socket: UpstreamSocket, openedAt: number, now: number): void {
