@@ -29,6 +29,7 @@ import {
   optionalCounter,
   optionalDecimal,
   optionalTime,
+  textOrNone,
 } from './decode-frame.ts'
 import { FrameScanner } from './frame-scanner.ts'
 import { shorten, textField } from './outcome.ts'
@@ -42,7 +43,7 @@ import type { StreamFrame } from './stream.ts'
  * https://developers.binance.com/docs/derivatives/usds-margined-futures/websocket-market-streams
  */
 export function decodeBinanceFrame(frame: string): StreamFrame {
-  return scanDepth(frame) ?? decodeFrame(frame, readFrame)
+  return scanDepth(frame) ?? decodeFrame(frame, readFrame, ({ stream }) => textOrNone(stream))
 }
 
 function readFrame(value: unknown): StreamFrame {

@@ -30,6 +30,7 @@ import {
   optionalAmount,
   optionalDecimal,
   optionalTime,
+  textOrNone,
 } from './decode-frame.ts'
 import { shorten } from './outcome.ts'
 import type { StreamFrame } from './stream.ts'
@@ -42,7 +43,11 @@ import type { StreamFrame } from './stream.ts'
  * @param kind of the endpoint: the same symbol may be spot and perpetual
  */
 export function decodeBybitFrame(frame: string, kind: InstrumentKind): StreamFrame {
-  return decodeFrame(frame, (value) => readFrame(value, kind))
+  return decodeFrame(
+    frame,
+    (value) => readFrame(value, kind),
+    ({ topic }) => textOrNone(topic),
+  )
 }
 
 function readFrame(value: unknown, kind: InstrumentKind): StreamFrame {

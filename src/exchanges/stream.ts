@@ -118,4 +118,5 @@ export type StreamFrame =
     }
   /** A channel that this system does not use, or news without data. `closing`: the exchange is about to end the socket. */
   | { readonly kind: 'ignored'; readonly reason: string; readonly closing?: true }
-  | { readonly kind: 'invalid'; readonly detail: string }
+  /** `stream`: the one that it is of, where so much can be read. */
+  | { readonly kind: 'invalid'; readonly detail: string; readonly stream?: string }

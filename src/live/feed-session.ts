@@ -221,7 +221,7 @@ export class FeedSession {
         this.#upstream.rotate(socket, now)
         return
       case 'invalid':
-        this.#invalid(socket, frame.detail, now)
+        this.#invalid(socket, frame, now)
         return
     }
   }
@@ -245,9 +245,17 @@ export class FeedSession {
   }
 
   /** What was in it is lost: topics that cannot notice that by themselves are told. */
-  #invalid(socket: UpstreamSocket, detail: string, now: number): void {
+  #invalid(
+    socket: UpstreamSocket,
+    { detail, stream: name }: Extract<StreamFrame, { readonly kind: 'invalid' }>,
+    now: number,
+  ): void {
     this.#health.invalidFrames += 1
-    if (socket.unreadable(now)) this.#upstream.abandon(socket, `unreadable frames: ${detail}`, now)
+    const known = name === undefined ? undefined : socket.streams.get(name)
+    if (known !== undefined) {
+      for (const topic of topicsOn(known)) topic.suspect(now)
+      if (known.unreadable.add(now)) this.#upstream.giveUp([known], socket, `unreadable frames: ${detail}`, now)
+    } else if (socket.unreadable.add(now)) this.#upstream.abandon(socket, `unreadable frames: ${detail}`, now)
     else for (const stream of [...socket.streams.values()]) for (const topic of topicsOn(stream)) topic.suspect(now)
   }
 

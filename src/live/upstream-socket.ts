@@ -3,15 +3,13 @@ import type { FeedEffect } from './feed-io.ts'
 import { RequestPace } from './request-pace.ts'
 import { StreamWishes, type Verb } from './stream-wishes.ts'
 import { TopicPace } from './topic-pace.ts'
+import { Unreadable } from './unreadable.ts'
 import type { UpstreamStream } from './upstream-stream.ts'
 
 /** A socket that asks for a heartbeat is dead when nothing at all has come for so many of them. */
 const MISSED_HEARTBEATS = 2.5
 /** One that brings signs of life each second is dead without any for so long. */
 const SIGNS_OF_LIFE_MS = 30_000
-/** A socket that sends more unreadable frames than this within the time is given up. */
-const MOST_UNREADABLE = 5
-const UNREADABLE_MS = 10_000
 
 /** What the exchange was asked, as far as it has not answered. */
 export interface Asked {
@@ -43,6 +41,8 @@ export class UpstreamSocket {
   unanswered = 0
   /** When one of its streams was last asked for anew though REST did not say that it is dead. */
   renewedBlindlyAt = Number.NEGATIVE_INFINITY
+  /** Frames of which not even the stream is known. */
+  readonly unreadable = new Unreadable()
   readonly #api: StreamApi
   readonly #emit: (effect: FeedEffect) => void
   /** Not yet made into messages, so that what is wanted meanwhile shares one. */
@@ -53,7 +53,6 @@ export class UpstreamSocket {
   #nextRequestId = 1
   readonly #requests: RequestPace
   #heartbeatAt: number | null = null
-  #unreadableAt: number[] = []
 
   constructor(id: number, endpoint: StreamEndpoint, api: StreamApi, emit: (effect: FeedEffect) => void, now: number) {
     this.id = id
@@ -147,12 +146,6 @@ export class UpstreamSocket {
   data(now: number): void {
     this.lastDataAt = now
     this.pace.data(now)
-  }
-
-  /** A frame could not be read. @returns whether there have been too many lately */
-  unreadable(now: number): boolean {
-    this.#unreadableAt = [...this.#unreadableAt.filter((at) => now - at < UNREADABLE_MS), now]
-    return this.#unreadableAt.length > MOST_UNREADABLE
   }
 
   /** Whether what it is given now can stay on it. */

@@ -1,6 +1,7 @@
 import type { StreamName } from '../exchanges/stream.ts'
 import type { MarketTopic } from './market-topic.ts'
 import { TopicPace } from './topic-pace.ts'
+import { Unreadable } from './unreadable.ts'
 import type { UpstreamSocket } from './upstream-socket.ts'
 
 /** One of the exchange's own streams, as long as a topic needs it. */
@@ -36,6 +37,7 @@ export class UpstreamStream {
   retries = 0
   /** How often REST was asked in vain about its silence since it last gave data, or REST last answered. */
   unanswered = 0
+  readonly unreadable = new Unreadable()
 
   constructor({ endpoint, name, isSignOfLife }: StreamName, now: number) {
     this.endpoint = endpoint

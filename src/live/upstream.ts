@@ -96,6 +96,14 @@ export class Upstream {
     else this.reject(stream, reason, now)
   }
 
+  /** A socket does not bring streams as it should: they alone end there. */
+  giveUp(streams: readonly UpstreamStream[], socket: UpstreamSocket, reason: string, now: number): void {
+    for (const stream of streams) {
+      socket.unsubscribe([stream.name])
+      this.refuse(stream, socket, reason, now)
+    }
+  }
+
   /** The exchange does not have it: its topics are told, once for all who need it. */
   reject(stream: UpstreamStream, reason: string, now: number): void {
     const { socket, successor } = stream
@@ -218,21 +226,18 @@ export class Upstream {
     else if (socket.openedAt === null && now - socket.connectedAt > CONNECT_MS)
       this.abandon(socket, 'the connection was neither opened nor refused', now)
     else if (socket.isDead(now)) this.abandon(socket, 'not even heartbeats come', now)
-    else if (unanswered.length > 0) this.#giveUp(unanswered, socket, now)
+    else if (unanswered.length > 0) this.#unanswered(unanswered, socket, now)
     else if (socket.openedAt !== null) this.#keep(socket, socket.openedAt, now)
   }
 
   /** A stream that is not answered where others are is as good as rejected; where none is, another socket is tried. */
-  #giveUp(streams: readonly UpstreamStream[], socket: UpstreamSocket, now: number): void {
+  #unanswered(streams: readonly UpstreamStream[], socket: UpstreamSocket, now: number): void {
     const answersOthers = [...socket.streams.values()].some(({ state }) => state === 'live')
     if (!answersOthers) {
       this.abandon(socket, `${streams[0]?.name ?? 'what was asked'} is not answered`, now)
       return
     }
-    for (const stream of streams) {
-      socket.unsubscribe([stream.name])
-      this.refuse(stream, socket, 'the exchange does not answer', now)
-    }
+    this.giveUp(streams, socket, 'the exchange does not answer', now)
   }
 
   #keep(socket: UpstreamSocket, openedAt: number, now: number): void {
