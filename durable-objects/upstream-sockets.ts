@@ -1,3 +1,5 @@
+import { retryAfterMs } from '../src/exchanges/outcome.ts'
+
 /** However fast the clock runs, an upgrade has this long in real time. */
 const CONNECT_TIMEOUT_MS = 10_000
 const SWITCHING_PROTOCOLS = 101
@@ -33,18 +35,13 @@ export class UpstreamSockets {
       const response = await fetch(url, { headers, signal: controller.signal })
       clearTimeout(timer)
       const socket = response.webSocket
-      if (!this.#sockets.has(id)) return socket?.close()
+      if (!this.#sockets.has(id)) return discard(socket)
       if (response.status !== SWITCHING_PROTOCOLS || socket === null) {
         this.#sockets.delete(id)
-        const retryAfter = Number(response.headers.get('retry-after') ?? Number.NaN)
-        await response.body?.cancel()
-        const retryAfterMs = Number.isFinite(retryAfter) ? retryAfter * 1000 : null
-        return this.#events.refused(
-          id,
-          response.status,
-          retryAfterMs,
-          `the upgrade was answered with ${response.status}`,
-        )
+        // The rest of a broken answer says nothing more: whether it can be cancelled does not matter.
+        response.body?.cancel().catch(() => undefined)
+        const reason = `the upgrade was answered with ${response.status}`
+        return this.#events.refused(id, response.status, retryAfterMs(response.headers), reason)
       }
       this.#listen(id, socket)
     } catch (error) {
@@ -88,5 +85,15 @@ export class UpstreamSockets {
 
   #ended(id: number, reason: string): void {
     if (this.#sockets.delete(id)) this.#events.closed(id, reason)
+  }
+}
+
+/** One that nobody wants any more: the runtime closes only what it was told to accept. */
+function discard(socket: WebSocket | null): void {
+  try {
+    socket?.accept()
+    socket?.close(1000, 'not wanted any more')
+  } catch {
+    // It was closed already.
   }
 }

@@ -30,6 +30,7 @@ import {
   optionalCounter,
   optionalDecimal,
   optionalTime,
+  textOrNone,
 } from './decode-frame.ts'
 import { NO_REASON, shorten, textField } from './outcome.ts'
 import type { StreamFrame } from './stream.ts'
@@ -42,7 +43,7 @@ import type { StreamFrame } from './stream.ts'
  * https://developers.binance.com/docs/derivatives/usds-margined-futures/websocket-market-streams
  */
 export function decodeBinanceFrame(frame: string): StreamFrame {
-  return scanDepth(frame) ?? decodeFrame(frame, readFrame)
+  return scanDepth(frame) ?? decodeFrame(frame, readFrame, ({ stream }) => textOrNone(stream))
 }
 
 function readFrame(value: unknown): StreamFrame {

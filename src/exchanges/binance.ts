@@ -4,7 +4,7 @@ import type { Trade } from '../domain/trade.ts'
 import { binanceDecoders } from './binance-decode.ts'
 import { binanceStream } from './binance-stream.ts'
 import type { CandlePage, ExchangeConnector, RestCall, RestOutcome } from './connector.ts'
-import { allSound, onlyRow } from './decode.ts'
+import { allSound } from './decode.ts'
 import {
   bannedUntil,
   errorFields,
@@ -76,8 +76,8 @@ function candlesWeight(kind: InstrumentKind, limit: number): number {
  * https://developers.binance.com/docs/derivatives/usds-margined-futures/market-data/rest-api
  */
 const weights = {
-  spot: { instruments: 20, trades: 4, ticker: 2 },
-  perpetual: { instruments: 1, trades: 20, ticker: 1 },
+  spot: { instruments: 20, trades: 4 },
+  perpetual: { instruments: 1, trades: 20 },
 } as const
 const MAX_TRADES = 1_000
 const MAX_FUNDING_RATES = 1_000
@@ -137,11 +137,6 @@ export const binance = {
       pageSize: MAX_TRADES,
       page: (instrument, id) => trades(instrument, { fromId: String(BigInt(id) + 1n), limit: MAX_TRADES }),
     },
-
-    ticker: ({ kind, exchangeSymbol }) =>
-      call(kind, 'ticker/24hr', { symbol: exchangeSymbol }, weights[kind].ticker, (body) =>
-        onlyRow(binanceDecoders.tickers(body), 'binance ticker'),
-      ),
 
     orderBook({ kind, exchangeSymbol }, depth) {
       const step = depthSteps[kind].find(({ limit }) => limit >= depth) ?? deepest[kind]

@@ -31,6 +31,7 @@ import {
   optionalAmount,
   optionalDecimal,
   optionalTime,
+  textOrNone,
 } from './decode-frame.ts'
 import { shorten } from './outcome.ts'
 import type { StreamFrame } from './stream.ts'
@@ -43,7 +44,11 @@ import type { StreamFrame } from './stream.ts'
  * @param kind of the endpoint: the same symbol may be spot and perpetual
  */
 export function decodeBybitFrame(frame: string, kind: InstrumentKind): StreamFrame {
-  return decodeFrame(frame, (value) => readFrame(value, kind))
+  return decodeFrame(
+    frame,
+    (value) => readFrame(value, kind),
+    ({ topic }) => textOrNone(topic),
+  )
 }
 
 function readFrame(value: unknown, kind: InstrumentKind): StreamFrame {

@@ -4,7 +4,7 @@ import { bybitDecoders } from './bybit-decode.ts'
 import { bybitIntervals } from './bybit-frames.ts'
 import { bybitStream } from './bybit-stream.ts'
 import type { ExchangeConnector, RestCall, RestOutcome } from './connector.ts'
-import { allSound, onlyRow } from './decode.ts'
+import { allSound } from './decode.ts'
 import {
   bannedUntil,
   errorFields,
@@ -78,9 +78,6 @@ export const bybit = {
       const query = { symbol: exchangeSymbol, limit: Math.min(limit, maxTrades[kind]) }
       return call(kind, 'recent-trade', query, (body) => allSound(bybitDecoders.trades(body), 'bybit trades'))
     },
-
-    ticker: ({ kind, exchangeSymbol }) =>
-      call(kind, 'tickers', { symbol: exchangeSymbol }, (body) => onlyRow(bybitDecoders.tickers(body), 'bybit ticker')),
 
     orderBook({ kind, exchangeSymbol }, depth) {
       const query = { symbol: exchangeSymbol, limit: Math.min(depth, maxDepth[kind]) }

@@ -16,6 +16,7 @@ import {
   needText,
   optionalAmount,
   optionalCounter,
+  textOrNone,
 } from './decode-frame.ts'
 import { FrameScanner } from './frame-scanner.ts'
 import { readIsoTime } from './iso-time.ts'
@@ -29,7 +30,21 @@ import type { Heard, StreamFrame } from './stream.ts'
  * down to microseconds. `sequence` counts all that happens to a product, most of which these channels do not carry.
  */
 export function decodeCoinbaseFrame(frame: string): StreamFrame {
-  return scanUpdate(frame) ?? decodeFrame(frame, readFrame)
+  return scanUpdate(frame) ?? decodeFrame(frame, readFrame, streamOf)
+}
+
+/** By the type of its frames. */
+const channels: Readonly<Record<string, string>> = {
+  l2update: 'level2_batch',
+  snapshot: 'level2_batch',
+  match: 'matches',
+  last_match: 'matches',
+  ticker: 'ticker',
+}
+
+function streamOf({ type, product_id }: Cells): string | undefined {
+  const [channel, product] = [channels[textOrNone(type) ?? ''], textOrNone(product_id)]
+  return channel === undefined || product === undefined ? undefined : `${channel}:${product}`
 }
 
 function readFrame(value: unknown): StreamFrame {

@@ -5,7 +5,7 @@ import { coinbaseDecoders } from './coinbase-decode.ts'
 import { coinbaseIntervals } from './coinbase-intervals.ts'
 import { coinbaseStream } from './coinbase-stream.ts'
 import type { ExchangeConnector, RestCall, RestOutcome } from './connector.ts'
-import { allSound, onlyRow } from './decode.ts'
+import { allSound } from './decode.ts'
 import {
   errorFields,
   isAboutAddress,
@@ -74,12 +74,6 @@ export const coinbase = {
       pageSize: MAX_TRADES,
       page: (instrument, id) => trades(instrument, { limit: MAX_TRADES, after: id ?? undefined }),
     },
-
-    ticker: ({ exchangeSymbol }) =>
-      call(`/products/${encodeURIComponent(exchangeSymbol)}/ticker`, {}, (body) => ({
-        ...onlyRow(coinbaseDecoders.tickers(body), 'coinbase ticker'),
-        exchangeSymbol,
-      })),
 
     orderBook({ exchangeSymbol }, depth) {
       const query = { level: depth === 1 ? BEST_LEVEL : ALL_LEVELS }

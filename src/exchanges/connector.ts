@@ -3,7 +3,6 @@ import type { FundingRate } from '../domain/funding.ts'
 import type { Instrument, InstrumentKind, RejectedRecord } from '../domain/instrument.ts'
 import type { Interval, Window } from '../domain/interval.ts'
 import type { BookSnapshot } from '../domain/order-book.ts'
-import type { Ticker } from '../domain/ticker.ts'
 import type { Trade } from '../domain/trade.ts'
 import type { StreamApi } from './stream.ts'
 
@@ -56,7 +55,6 @@ export interface RestApi {
   trades(instrument: Instrument, limit: number): RestCall<readonly Trade[]>
   /** How old trades are asked for by their ids, page by page; absent where only the most recent ones can be. */
   readonly tradeHistory?: TradeHistory
-  ticker(instrument: Instrument): RestCall<Ticker>
   orderBook(instrument: Instrument, depth: number): RestCall<BookSnapshot>
   /** Past funding rates, ascending; absent where the exchange has no perpetuals here. */
   fundingRates?(instrument: Instrument, window: Window): RestCall<readonly FundingRate[]>

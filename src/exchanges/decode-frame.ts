@@ -20,8 +20,14 @@ export type Cells = Readonly<Record<string, unknown>>
  *
  * No exchange sends its prices as JSON numbers, which a double may not hold: a frame that is refused is read once more
  * with all numbers as their source text, so that one which does is slow but right.
+ *
+ * @param streamOf the stream that a record which is refused is of, where it says so; may throw
  */
-export function decodeFrame(frame: string, read: (value: unknown) => StreamFrame): StreamFrame {
+export function decodeFrame(
+  frame: string,
+  read: (value: unknown) => StreamFrame,
+  streamOf: (record: Cells) => string | undefined,
+): StreamFrame {
   let value: unknown
   try {
     value = JSON.parse(frame)
@@ -32,7 +38,16 @@ export function decodeFrame(frame: string, read: (value: unknown) => StreamFrame
     return read(value)
   } catch (error) {
     if (!(error instanceof AppError)) throw error
-    return readExactly(frame, read) ?? invalid(error.detail)
+    return readExactly(frame, read) ?? { ...invalid(error.detail), ...named(value, streamOf) }
+  }
+}
+
+function named(value: unknown, streamOf: (record: Cells) => string | undefined): { readonly stream?: string } {
+  try {
+    const stream = isRecord(value) ? streamOf(value) : undefined
+    return stream === undefined ? {} : { stream }
+  } catch {
+    return {}
   }
 }
 
@@ -68,8 +83,12 @@ export function ignored(reason: string): StreamFrame {
   return { kind: 'ignored', reason }
 }
 
-export function invalid(detail: string): StreamFrame {
+export function invalid(detail: string): Extract<StreamFrame, { readonly kind: 'invalid' }> {
   return { kind: 'invalid', detail }
+}
+
+export function textOrNone(cell: unknown): string | undefined {
+  return typeof cell === 'string' ? cell : undefined
 }
 
 export function needRecord(cell: unknown, field: string): Cells {

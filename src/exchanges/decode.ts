@@ -105,13 +105,6 @@ export function allSound<T extends object>(rows: readonly Row<T>[], what: string
   })
 }
 
-/** @throws AppError `malformed_response` where there is not exactly one sound row */
-export function onlyRow<T extends object>(rows: readonly Row<T>[], what: string): T {
-  const [row, ...others] = allSound(rows, what)
-  if (row === undefined || others.length > 0) throw malformed(what, `${rows.length} records instead of one`)
-  return row
-}
-
 /** The first thing that is wrong, with the path of its field. */
 export function firstIssue(error: z.ZodError): string {
   const [issue] = error.issues

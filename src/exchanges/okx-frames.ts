@@ -45,7 +45,7 @@ import type { StreamFrame } from './stream.ts'
  */
 export function decodeOkxFrame(frame: string): StreamFrame {
   if (frame === 'pong') return { kind: 'heartbeat', reply: null }
-  return scanUpdate(frame) ?? decodeFrame(frame, readFrame)
+  return scanUpdate(frame) ?? decodeFrame(frame, readFrame, ({ arg }) => streamName(needRecord(arg, 'arg')))
 }
 
 function readFrame(value: unknown): StreamFrame {

@@ -1,7 +1,7 @@
 import type { InstrumentKind } from '../domain/instrument.ts'
 import { countSlots, floorToInterval, type Interval, shiftOpenTime, type Window } from '../domain/interval.ts'
 import type { ExchangeConnector, RestCall, RestOutcome } from './connector.ts'
-import { allSound, onlyRow } from './decode.ts'
+import { allSound } from './decode.ts'
 import { okxDecoders } from './okx-decode.ts'
 import { okxIntervals } from './okx-frames.ts'
 import { okxStream } from './okx-stream.ts'
@@ -37,8 +37,6 @@ const rateLimits = [
   { name: 'trades', limit: 100, windowMs: 2_000 },
   // https://www.okx.com/docs-v5/en/#order-book-trading-market-data-get-trades-history
   { name: 'history-trades', limit: 20, windowMs: 2_000 },
-  // https://www.okx.com/docs-v5/en/#order-book-trading-market-data-get-ticker
-  { name: 'ticker', limit: 20, windowMs: 2_000 },
   // https://www.okx.com/docs-v5/en/#order-book-trading-market-data-get-order-book
   { name: 'books', limit: 40, windowMs: 2_000 },
   // https://www.okx.com/docs-v5/en/#public-data-rest-api-get-funding-rate-history
@@ -112,11 +110,6 @@ export const okx = {
         )
       },
     },
-
-    ticker: ({ kind, exchangeSymbol }) =>
-      call(kind, 'market/ticker', { instId: exchangeSymbol }, 'ticker', (body) =>
-        onlyRow(okxDecoders.tickers(body), 'okx ticker'),
-      ),
 
     orderBook({ kind, exchangeSymbol }, depth) {
       const query = { instId: exchangeSymbol, sz: Math.min(depth, MAX_DEPTH) }

@@ -1,6 +1,9 @@
 import type { RestOutcome } from './connector.ts'
 import { isRecord } from './decode.ts'
 
+/** `Wed, 21 Oct 2026 07:28:00 GMT`: https://www.rfc-editor.org/rfc/rfc9110#section-5.6.7 */
+const HTTP_DATE = /^[A-Z][a-z]{2}, \d{2} [A-Z][a-z]{2} \d{4} \d{2}:\d{2}:\d{2} GMT$/
+
 /** What an answer means, for those parts in which the exchanges agree. */
 
 export const ok: RestOutcome = { kind: 'ok' }
@@ -21,10 +24,15 @@ export function rejected(code: string, reason: string, unknownInstrument = false
   return { kind: 'rejected', code, reason, unknownInstrument }
 }
 
-/** `Retry-After` in seconds, as ms; `null` where it is absent or a date, which would need a clock. */
+/**
+ * `Retry-After` as ms: in seconds, or as a date, that counts from the answer's own; `null` where it cannot be told.
+ * https://www.rfc-editor.org/rfc/rfc9110#section-10.2.3
+ */
 export function retryAfterMs(headers: Headers): number | null {
-  const seconds = headers.get('retry-after')?.trim() ?? ''
-  return /^\d{1,9}(?:\.\d+)?$/.test(seconds) ? Math.ceil(Number(seconds) * 1000) : null
+  const delay = headers.get('retry-after')?.trim() ?? ''
+  if (/^\d{1,9}(?:\.\d+)?$/.test(delay)) return Math.ceil(Number(delay) * 1000)
+  const ms = HTTP_DATE.test(delay) ? Date.parse(delay) - Date.parse(headers.get('date') ?? '') : Number.NaN
+  return Number.isNaN(ms) ? null : Math.max(0, ms)
 }
 
 /** A gateway's page in the place of the exchange's JSON. */

@@ -73,7 +73,7 @@ export interface StreamRequest {
 export interface StreamLimits {
   readonly topicsPerSocket: number
   readonly topicsPerRequest: number
-  /** Messages that a client may send, pings included. */
+  /** Requests that a client may send. Heartbeats are none: who wants them does not count them. */
   readonly messages: readonly MessageLimit[]
   /** Connections that one address may open. */
   readonly connects: { readonly limit: number; readonly windowMs: number }
@@ -137,4 +137,5 @@ export type StreamFrame =
     }
   /** A channel that this system does not use, or news without data. `closing`: the exchange is about to end the socket. */
   | { readonly kind: 'ignored'; readonly reason: string; readonly closing?: true }
-  | { readonly kind: 'invalid'; readonly detail: string }
+  /** `stream`: the one that it is of, where so much can be read. */
+  | { readonly kind: 'invalid'; readonly detail: string; readonly stream?: string }

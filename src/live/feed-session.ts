@@ -234,7 +234,7 @@ export class FeedSession {
         this.#upstream.rotate(socket, now)
         return
       case 'invalid':
-        this.#invalid(socket, frame.detail, now)
+        this.#invalid(socket, frame, now)
         return
     }
   }
@@ -249,6 +249,8 @@ export class FeedSession {
     socket.data(now)
     this.#health.heard(frame.events.length, now)
     const stream = frame.stream === null ? undefined : socket.streams.get(frame.stream)
+    // What a socket still brings of a stream that has left it must not count as a beginning of it there.
+    if (stream === undefined && frame.stream !== null) return
     stream?.data(now, socket)
     for (const event of frame.events) {
       const topics = this.#topics.ofSymbol(socket.endpoint.name, event.exchangeSymbol)
@@ -266,9 +268,17 @@ export class FeedSession {
   }
 
   /** What was in it is lost: topics that cannot notice that by themselves are told. */
-  #invalid(socket: UpstreamSocket, detail: string, now: number): void {
+  #invalid(
+    socket: UpstreamSocket,
+    { detail, stream: name }: Extract<StreamFrame, { readonly kind: 'invalid' }>,
+    now: number,
+  ): void {
     this.#health.invalidFrames += 1
-    if (socket.unreadable(now)) this.#upstream.abandon(socket, `unreadable frames: ${detail}`, now)
+    const known = name === undefined ? undefined : socket.streams.get(name)
+    if (known !== undefined) {
+      for (const topic of topicsOn(known)) topic.suspect(now)
+      if (known.unreadable.add(now)) this.#upstream.giveUp([known], socket, `unreadable frames: ${detail}`, now)
+    } else if (socket.unreadable.add(now)) this.#upstream.abandon(socket, `unreadable frames: ${detail}`, now)
     else for (const stream of [...socket.streams.values()]) for (const topic of topicsOn(stream)) topic.suspect(now)
   }
 

@@ -1,24 +1,22 @@
 import type { StreamApi, StreamEndpoint, StreamRequest } from '../exchanges/stream.ts'
 import type { FeedEffect } from './feed-io.ts'
-import { MessageMeter } from './message-meter.ts'
+import type { MessageMeter } from './message-meter.ts'
+import { RequestPace } from './request-pace.ts'
+import { StreamWishes, type Verb } from './stream-wishes.ts'
 import { TopicPace } from './topic-pace.ts'
+import { Unreadable } from './unreadable.ts'
 import type { UpstreamStream } from './upstream-stream.ts'
 
 /** A socket that asks for a heartbeat is dead when nothing at all has come for so many of them. */
 const MISSED_HEARTBEATS = 2.5
 /** One that brings signs of life each second is dead without any for so long. */
 const SIGNS_OF_LIFE_MS = 30_000
-/** A socket that sends more unreadable frames than this within the time is given up. */
-const MOST_UNREADABLE = 5
-const UNREADABLE_MS = 10_000
 
 /**
  * Of the messages that all sockets share so many are kept for the first one of each: Coinbase ends a socket that has not
  * asked for anything within 5 s. https://docs.cdp.coinbase.com/exchange/websocket-feed/overview
  */
 const FIRST_MESSAGES = 20
-
-type Verb = 'subscribe' | 'unsubscribe'
 
 /** What the exchange was asked, as far as it has not answered. */
 export interface Asked {
@@ -43,8 +41,12 @@ export class UpstreamSocket {
   replacement: UpstreamSocket | null = null
   /** The exchange has said that it will end it. */
   isClosing = false
+  /** Since when it has been replaced but for what its replacement did not get; `null` where it has not. */
+  leftBehindAt: number | null = null
   /** By name. */
   readonly streams = new Map<string, UpstreamStream>()
+  /** When it was begun to be opened. */
+  readonly connectedAt: number
   openedAt: number | null = null
   lastFrameAt: number
   lastDataAt: number | null = null
@@ -52,10 +54,14 @@ export class UpstreamSocket {
   readonly pace: TopicPace
   /** Questions to REST about its silence that were not answered, in a row. */
   unanswered = 0
+  /** When one of its streams was last asked for anew though REST did not say that it is dead. */
+  renewedBlindlyAt = Number.NEGATIVE_INFINITY
+  /** Frames of which not even the stream is known. */
+  readonly unreadable = new Unreadable()
   readonly #api: StreamApi
   readonly #emit: (effect: FeedEffect) => void
   /** Not yet made into messages, so that what is wanted meanwhile shares one. */
-  readonly #wishes: { readonly verb: Verb; readonly names: string[] }[] = []
+  readonly #wishes = new StreamWishes()
   /** By request id. */
   readonly #outbox: { readonly verb: Verb; readonly request: StreamRequest }[] = []
   /** Sent and not answered, oldest first. */
@@ -63,19 +69,18 @@ export class UpstreamSocket {
   #nextRequestId = 1
   /** Until then the exchange wants to hear no more requests. */
   #pausedUntil = Number.NEGATIVE_INFINITY
-  readonly #messages: MessageMeter
+  readonly #requests: RequestPace
   readonly #allMessages: MessageMeter
   #hasSent = false
   #heartbeatAt: number | null = null
-  #unreadableAt: number[] = []
 
   constructor(id: number, endpoint: StreamEndpoint, { api, messages, emit }: SocketOptions, now: number) {
     this.id = id
     this.endpoint = endpoint
-    this.lastFrameAt = now
+    this.connectedAt = this.lastFrameAt = now
     this.pace = new TopicPace(now)
+    this.#requests = new RequestPace(api.limits.messages.filter(({ per }) => per === 'socket'))
     this.#api = api
-    this.#messages = new MessageMeter(api.limits.messages.filter(({ per }) => per === 'socket'))
     this.#allMessages = messages
     this.#emit = emit
   }
@@ -87,20 +92,25 @@ export class UpstreamSocket {
   }
 
   subscribe(names: readonly string[]): void {
-    this.#wish('subscribe', names)
+    this.#wishes.subscribe(names)
   }
 
   /** As `subscribe`, not in one request with those that were asked for before. */
   subscribeApart(names: readonly string[]): void {
-    this.#wishes.push({ verb: 'subscribe', names: [...names] })
+    this.#wishes.subscribeApart(names)
   }
 
   unsubscribe(names: readonly string[]): void {
-    this.#wish('unsubscribe', names)
+    this.#wishes.unsubscribe(names)
   }
 
   reply(frame: string, now: number): void {
     this.#send(frame, now)
+  }
+
+  /** How long a request that is wanted now has to wait, because of those that were sent, ms. */
+  requestDelayMs(now: number): number {
+    return this.#requests.waitMs(now)
   }
 
   /**
@@ -145,12 +155,15 @@ export class UpstreamSocket {
       this.#send(heartbeat.frame, now)
       this.#heartbeatAt = now + heartbeat.everyMs
     }
+    if (now < this.#pausedUntil || this.#requests.waitMs(now) > 0) return
+    this.#requests.begin(now)
     while (this.#maySend(now)) {
       const next = this.#nextRequest()
       if (next === undefined) return
       const { verb, request } = next
       this.#asked.set(request.requestId, { verb, names: request.names })
       this.#send(request.frame, now)
+      this.#requests.sent(now)
       if (verb === 'unsubscribe') continue
       for (const name of request.names) {
         const stream = this.streams.get(name)
@@ -174,10 +187,9 @@ export class UpstreamSocket {
     this.pace.data(now)
   }
 
-  /** A frame could not be read. @returns whether there have been too many lately */
-  unreadable(now: number): boolean {
-    this.#unreadableAt = [...this.#unreadableAt.filter((at) => now - at < UNREADABLE_MS), now]
-    return this.#unreadableAt.length > MOST_UNREADABLE
+  /** Whether what it is given now can stay on it. */
+  get isStaying(): boolean {
+    return this.replacement === null && this.leftBehindAt === null && !this.isClosing
   }
 
   /** Whether it can be closed without anything being missed. */
@@ -185,19 +197,10 @@ export class UpstreamSocket {
     return this.streams.size === 0 && this.replaces === null && this.replacement === null
   }
 
-  #wish(verb: Verb, names: readonly string[]): void {
-    if (names.length === 0) return
-    const last = this.#wishes.at(-1)
-    if (last?.verb === verb) last.names.push(...names)
-    else this.#wishes.push({ verb, names: [...names] })
-  }
-
   #nextRequest(): { readonly verb: Verb; readonly request: StreamRequest } | undefined {
-    const [wish] = this.#wishes
-    if (this.#outbox.length === 0 && wish !== undefined) {
-      const names = wish.names.splice(0, this.#api.limits.topicsPerRequest)
-      if (wish.names.length === 0) this.#wishes.shift()
-      for (const request of this.#api[wish.verb](names, this.#nextRequestId)) {
+    const wish = this.#outbox.length === 0 ? this.#wishes.next(this.#api.limits.topicsPerRequest) : undefined
+    if (wish !== undefined) {
+      for (const request of this.#api[wish.verb](wish.names, this.#nextRequestId)) {
         this.#outbox.push({ verb: wish.verb, request })
         this.#nextRequestId = request.requestId + 1
       }
@@ -206,14 +209,12 @@ export class UpstreamSocket {
   }
 
   #maySend(now: number): boolean {
-    if (now < this.#pausedUntil) return false
-    return this.#messages.maySend(now) && this.#allMessages.maySend(now, this.#hasSent ? FIRST_MESSAGES : 0)
+    return this.#requests.maySend(now) && this.#allMessages.maySend(now, this.#hasSent ? FIRST_MESSAGES : 0)
   }
 
   #send(frame: string, now: number): void {
     this.#emit({ kind: 'send', socket: this.id, frame })
     this.#hasSent = true
-    this.#messages.sent(now)
     this.#allMessages.sent(now)
   }
 }

@@ -1,6 +1,7 @@
 import type { StreamName } from '../exchanges/stream.ts'
 import type { MarketTopic } from './market-topic.ts'
 import { TopicPace } from './topic-pace.ts'
+import { Unreadable } from './unreadable.ts'
 import type { UpstreamSocket } from './upstream-socket.ts'
 
 /** One of the exchange's own streams, as long as a topic needs it. */
@@ -29,8 +30,6 @@ export class UpstreamStream {
   lostAt: number | null
   /** When it last had data. */
   dataAt: number | null = null
-  /** It was not answered on a socket that answered others. */
-  isDoubted = false
   /** Everybody who needs it has heard why it was rejected. */
   isRejectionTold = false
   /** In a row, and when it is asked for again after them. */
@@ -38,6 +37,9 @@ export class UpstreamStream {
   retryAt = 0
   /** How often something was done about its silence since it last gave data. */
   retries = 0
+  /** How often REST was asked in vain about its silence since it last gave data, or REST last answered. */
+  unanswered = 0
+  readonly unreadable = new Unreadable()
 
   constructor({ endpoint, name, isSignOfLife, isOptional }: StreamName, now: number) {
     this.endpoint = endpoint
@@ -62,8 +64,7 @@ export class UpstreamStream {
   data(now: number, socket: UpstreamSocket): void {
     this.pace.data(now)
     this.dataAt = now
-    this.retries = 0
-    this.rejections = 0
+    this.retries = this.unanswered = this.rejections = 0
     if (this.successor === socket) {
       this.isReady = true
       this.heardAt ??= now
@@ -102,6 +103,12 @@ export class UpstreamStream {
     successor.streams.set(this.name, this)
   }
 
+  /** The successor will not carry it. */
+  stay(): void {
+    this.successor?.streams.delete(this.name)
+    this.successor = null
+  }
+
   /** The successor carries it from now on. @returns whether it has delivered it already */
   inherit(now: number): boolean {
     this.socket?.streams.delete(this.name)
@@ -109,9 +116,10 @@ export class UpstreamStream {
     this.successor = null
     if (!this.isReady) {
       this.#request(now)
-      this.requestedAt = now
       this.lostAt = now
     }
+    // What waited to be asked for over the former socket is not asked for any more: from now on it can be late.
+    this.requestedAt ??= now
     return this.isReady
   }
 
@@ -128,7 +136,6 @@ export class UpstreamStream {
     this.state = 'live'
     this.requests = 0
     this.lostAt = null
-    this.isDoubted = false
   }
 
   #request(now: number): void {

@@ -1,14 +1,20 @@
 import type { StreamApi, StreamName } from '../exchanges/stream.ts'
 import { Entrance, Host } from './entrance.ts'
 import type { FeedEffect, FeedInput } from './feed-io.ts'
-import { isRotated, needsRotation } from './rotation.ts'
+import { beginRotation, endRotation, inherit, isRotated, needsRotation, stay } from './rotation.ts'
 import type { SocketStatus } from './status.ts'
 import { UpstreamSocket } from './upstream-socket.ts'
 import { streamKey, topicsOn, UpstreamStream } from './upstream-stream.ts'
 
 /** Fewer than any exchange allows: what one lost socket takes along stays small. */
 const MOST_STREAMS_PER_SOCKET = 200
-/** A request for a stream that is not answered by then is made once more, then on another socket. */
+/** A stream is not given to a socket that must wait longer than this before it may ask for it ... */
+const PROMPT_MS = 5_000
+/** ... as long as there are not so many sockets more than the streams fill. */
+const MOST_SPARE_SOCKETS = 8
+/** Whoever opens sockets gives up far sooner: this is for one of which nothing is heard. */
+const CONNECT_MS = 2 * 60_000
+/** A request for a stream that is not answered by then is made once more, by itself. */
 const ANSWER_MS = 30_000
 const MOST_REQUESTS = 2
 /** A rejected stream is asked for again, later and later: symbols are listed anew, and some errors pass. */
@@ -76,8 +82,31 @@ export class Upstream {
     stream.socket.subscribe([stream.name])
   }
 
+  /** As `resubscribe`, in a request of its own: it may be the one for which a whole request was not answered. */
+  #askApart(stream: UpstreamStream, socket: UpstreamSocket, now: number): void {
+    stream.restart(now)
+    socket.unsubscribe([stream.name])
+    socket.subscribeApart([stream.name])
+  }
+
+  /** The exchange refuses a stream on a socket: while that is rotated the other one may get it all the same. */
+  refuse(stream: UpstreamStream, socket: UpstreamSocket, reason: string, now: number): void {
+    if (stream.successor === socket) stay(stream, socket, now)
+    else if (stream.successor !== null) inherit(stream, socket, now)
+    else this.reject(stream, reason, now)
+  }
+
+  /** A socket does not bring streams as it should: they alone end there. */
+  giveUp(streams: readonly UpstreamStream[], socket: UpstreamSocket, reason: string, now: number): void {
+    for (const stream of streams) {
+      socket.unsubscribe([stream.name])
+      this.refuse(stream, socket, reason, now)
+    }
+  }
+
   /** The exchange does not have it: its topics are told, once for all who need it. */
   reject(stream: UpstreamStream, reason: string, now: number): void {
+    const { socket, successor } = stream
     stream.leave(now)
     stream.lostAt = null
     this.#homeless.delete(stream)
@@ -86,7 +115,12 @@ export class Upstream {
     stream.retryAt = now + Math.min(LONGEST_REJECTED_RETRY_MS, FIRST_REJECTED_RETRY_MS * 2 ** stream.rejections)
     stream.rejections += 1
     if (stream.rejections === 1) stream.isRejectionTold = false
-    if (!stream.isRejectionTold && !stream.isOptional) for (const topic of topicsOn(stream)) topic.rejected(reason, now)
+    for (const topic of topicsOn(stream)) {
+      // What it has brought is no longer kept right by anybody.
+      if (successor !== null) topic.lost(successor.id, now, socket?.id ?? null)
+      if (socket !== null) topic.lost(socket.id, now, null)
+      if (!stream.isRejectionTold && !stream.isOptional) topic.rejected(reason, now)
+    }
     stream.isRejectionTold = true
   }
 
@@ -108,7 +142,7 @@ export class Upstream {
     now: number,
   ): void {
     const entrance = this.#entrance(socket.endpoint.name)
-    entrance.refused(status, retryAfterMs)
+    entrance.refused(status, retryAfterMs, now)
     this.#lost(socket, entrance.isBanned ? `${reason}: too many connections` : reason, retryAfterMs, now)
   }
 
@@ -120,11 +154,7 @@ export class Upstream {
   rotate(socket: UpstreamSocket, now: number): void {
     const { name } = socket.endpoint
     if (socket.replacement !== null || socket.replaces !== null || !this.#entrance(name).mayConnect(now)) return
-    const replacement = this.#connect(name, now)
-    replacement.replaces = socket
-    socket.replacement = replacement
-    for (const stream of socket.streams.values()) stream.follow(replacement)
-    replacement.subscribe([...socket.streams.keys()])
+    beginRotation(socket, this.#connect(name, now))
   }
 
   tick(now: number): void {
@@ -162,10 +192,11 @@ export class Upstream {
     )
   }
 
-  /** Whether every stream is on an open socket. */
+  /** Whether every stream is on an open socket, and none waits for an answer for longer than usual. */
   get isConnected(): boolean {
     if (this.#homeless.size > 0) return false
     for (const socket of this.sockets.values()) if (socket.openedAt === null && socket.replaces === null) return false
+    for (const { state, requests } of this.streams.values()) if (state === 'requested' && requests > 1) return false
     return true
   }
 
@@ -192,30 +223,31 @@ export class Upstream {
   #look(socket: UpstreamSocket, now: number): void {
     const unanswered = [...socket.streams.values()].filter((stream) => isGivenUp(stream, socket, now))
     if (socket.isEmpty) this.#close(socket, 'nothing left to carry')
+    else if (socket.openedAt === null && now - socket.connectedAt > CONNECT_MS)
+      this.abandon(socket, 'the connection was neither opened nor refused', now)
     else if (socket.isDead(now)) this.abandon(socket, 'not even heartbeats come', now)
-    else if (unanswered.length > 0) this.#tryElsewhere(unanswered, socket, now)
+    else if (unanswered.length > 0) this.#unanswered(unanswered, socket, now)
     else if (socket.openedAt !== null) this.#keep(socket, socket.openedAt, now)
   }
 
-  /** Another socket is tried, once: a stream that is not answered where others are is as good as rejected. */
-  #tryElsewhere(streams: readonly UpstreamStream[], socket: UpstreamSocket, now: number): void {
+  /** A stream that is not answered where others are is as good as rejected; where none is, another socket is tried. */
+  #unanswered(streams: readonly UpstreamStream[], socket: UpstreamSocket, now: number): void {
     const answersOthers = [...socket.streams.values()].some(({ state }) => state === 'live')
-    const hopeless = answersOthers ? streams.filter(({ isDoubted }) => isDoubted) : []
-    for (const stream of hopeless) {
-      socket.unsubscribe([stream.name])
-      this.reject(stream, 'the exchange does not answer', now)
+    if (!answersOthers) {
+      this.abandon(socket, `${streams[0]?.name ?? 'what was asked'} is not answered`, now)
+      return
     }
-    const [first, ...others] = streams.filter((stream) => !hopeless.includes(stream))
-    if (first === undefined) return
-    for (const stream of [first, ...others]) stream.isDoubted = answersOthers
-    this.abandon(socket, `${first.name} is not answered`, now)
+    this.giveUp(streams, socket, 'the exchange does not answer', now)
   }
 
   #keep(socket: UpstreamSocket, openedAt: number, now: number): void {
     if (socket.lastDataAt !== null) this.#entrance(socket.endpoint.name).works(openedAt, now)
-    for (const stream of socket.streams.values()) if (isUnanswered(stream, socket, now)) this.resubscribe(stream, now)
+    for (const stream of socket.streams.values())
+      if (isUnanswered(stream, socket, now)) this.#askApart(stream, socket, now)
     if (needsRotation(socket, this.#options.api.limits, now)) this.rotate(socket, now)
-    if (isRotated(socket, now)) this.#finishRotation(socket, now)
+    const { replaces: old } = socket
+    const canGo = old !== null && isRotated(socket, now) && endRotation(old, socket, now)
+    if (canGo) this.#close(old, 'replaced by a younger one')
   }
 
   /** Finds every homeless stream a socket with room, or opens one. */
@@ -223,8 +255,8 @@ export class Upstream {
     const most = Math.min(MOST_STREAMS_PER_SOCKET, this.#options.api.limits.topicsPerSocket)
     for (const [name, streams] of Map.groupBy(this.#homeless, ({ endpoint }) => endpoint)) {
       while (streams.length > 0) {
-        const socket = this.#roomAt(name, most) ?? (this.#entrance(name).mayConnect(now) && this.#connect(name, now))
-        if (socket === false) break
+        const socket = this.#homeAt(name, most, now)
+        if (socket === undefined) break
         const moving = streams.splice(0, most - socket.streams.size)
         for (const stream of moving) {
           this.#homeless.delete(stream)
@@ -235,26 +267,15 @@ export class Upstream {
     }
   }
 
-  #roomAt(name: string, most: number): UpstreamSocket | undefined {
-    for (const socket of this.sockets.values()) {
-      const isStaying = socket.replacement === null && !socket.isClosing
-      if (socket.endpoint.name === name && isStaying && socket.streams.size < most) return socket
-    }
-    return undefined
-  }
-
-  #finishRotation(socket: UpstreamSocket, now: number): void {
-    const { replaces: old } = socket
-    if (old === null) return
-    socket.replaces = null
-    old.replacement = null
-    this.#close(old, 'replaced by a younger one')
-    for (const stream of [...old.streams.values()]) this.#inherit(stream, old.id, now)
-  }
-
-  #inherit(stream: UpstreamStream, from: number, now: number): void {
-    const heir = stream.inherit(now) ? (stream.socket?.id ?? null) : null
-    for (const topic of topicsOn(stream)) topic.lost(from, now, heir)
+  /** One that may ask for it soon, else a new one within reason, else whichever has room. */
+  #homeAt(name: string, most: number, now: number): UpstreamSocket | undefined {
+    const sockets = [...this.sockets.values()].filter(({ endpoint }) => endpoint.name === name)
+    const roomy = sockets.filter((socket) => socket.isStaying && socket.streams.size < most)
+    const prompt = roomy.find((socket) => socket.requestDelayMs(now) < PROMPT_MS)
+    if (prompt !== undefined) return prompt
+    const isCrowded = roomy.length > 0 && sockets.length - Math.floor(this.streams.size / most) > MOST_SPARE_SOCKETS
+    if (!isCrowded && this.#entrance(name).mayConnect(now)) return this.#connect(name, now)
+    return roomy[0]
   }
 
   #connect(name: string, now: number): UpstreamSocket {
@@ -272,14 +293,12 @@ export class Upstream {
     if (!this.sockets.delete(socket.id)) return
     this.reconnects += 1
     this.lastError = `${socket.endpoint.name}: ${reason}`
-    this.#entrance(socket.endpoint.name).failed(now, retryAfterMs, this.#options.random)
+    this.#entrance(socket.endpoint.name).failed(socket.connectedAt, now, retryAfterMs, this.#options.random)
     if (socket.replaces !== null) socket.replaces.replacement = null
     if (socket.replacement !== null) socket.replacement.replaces = null
     for (const stream of [...socket.streams.values()]) {
-      if (stream.successor === socket) {
-        stream.successor = null
-        for (const topic of topicsOn(stream)) topic.lost(socket.id, now, stream.socket?.id ?? null)
-      } else if (stream.successor !== null) this.#inherit(stream, socket.id, now)
+      if (stream.successor === socket) stay(stream, socket, now)
+      else if (stream.successor !== null) inherit(stream, socket, now)
       else {
         stream.leave(now)
         this.#seekHome(stream)

@@ -36,6 +36,8 @@ describe.each(exchangeNames)('%s', (exchange) => {
     [{ 'retry-after': '7' }, 7_000],
     [{ 'retry-after': ' 0.5 ' }, 500],
     [{ 'retry-after': 'Wed, 21 Oct 2026 07:28:00 GMT' }, null],
+    [{ 'retry-after': 'Wed, 21 Oct 2026 07:28:00 GMT', date: 'Wed, 21 Oct 2026 07:27:30 GMT' }, 30_000],
+    [{ 'retry-after': 'Wed, 21 Oct 2026 07:28:00 GMT', date: 'Wed, 21 Oct 2026 07:29:00 GMT' }, 0],
     [{ 'retry-after': '-1' }, null],
     [NO_HEADERS, null],
   ])('honours the delay of 429 with %o', (headers, retryAfterMs) => {

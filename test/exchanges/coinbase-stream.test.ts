@@ -71,7 +71,7 @@ describe('frames of Coinbase', () => {
     ['2026-01-02T00:00:00.5Z', '0001-01-01T00:00:00.000000Z', 'time: not a time'],
     ['"type":"match",', '', 'type: not a text'],
   ])('with %s as %s are invalid', (part, wrong, detail) => {
-    expect(coinbaseStream.decode(match.replace(part, wrong))).toEqual({ kind: 'invalid', detail })
+    expect(coinbaseStream.decode(match.replace(part, wrong))).toMatchObject({ kind: 'invalid', detail })
   })
 
   it.each(['Rate limit exceeded', 'ErrSlowRead', 'ErrSlowConsume'])('ask to be slower: %s', (message) => {

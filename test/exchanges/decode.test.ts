@@ -3,7 +3,7 @@ import { z } from 'zod'
 import type { RestResource } from '../../src/cli/decode-arguments.ts'
 import { AppError } from '../../src/domain/errors.ts'
 import type { Instrument } from '../../src/domain/instrument.ts'
-import { allSound, decimalField, onlyRow, parseJson, readRows, validate } from '../../src/exchanges/decode.ts'
+import { allSound, decimalField, parseJson, readRows, validate } from '../../src/exchanges/decode.ts'
 import { readLevels } from '../../src/exchanges/decode-book.ts'
 import { connectorFor, connectors, decoders, exchangeNames } from '../../src/exchanges/registry.ts'
 import { fixtureBodies } from './bodies.ts'
@@ -85,12 +85,6 @@ describe('lists', () => {
     expect(failure(() => allSound(rows, 'list'))).toMatch(/^list: id: /)
   })
 
-  it('give up one record where one was asked for', () => {
-    expect(onlyRow([{ id: 1 }], 'one')).toEqual({ id: 1 })
-    expect(failure(() => onlyRow([], 'one'))).toBe('one: 0 records instead of one')
-    expect(failure(() => onlyRow([{ id: 1 }, { id: 2 }], 'one'))).toBe('one: 2 records instead of one')
-  })
-
   it('cut a record that is too long to be kept', () => {
     const [row] = readRows(['x'.repeat(9_000)], () => schema)
     expect(row).toMatchObject({ raw: `"${'x'.repeat(1_999)}` })
@@ -164,13 +158,6 @@ describe('calls', () => {
   it('name the instrument that they asked for', () => {
     const book = '{"lastUpdateId":1,"bids":[],"asks":[]}'
     expect(connectors.binance.rest.orderBook(btc, 5).decode(book).exchangeSymbol).toBe('BTC-USDT')
-    const ticker = '{"price":"1","time":"2026-01-02T00:00:00Z"}'
-    expect(connectors.coinbase.rest.ticker(btc).decode(ticker)).toMatchObject({ exchangeSymbol: 'BTC-USDT', last: '1' })
-  })
-
-  it('take one ticker for one instrument', () => {
-    const body = '[{"symbol":"A","lastPrice":"1"},{"symbol":"B","lastPrice":"1"}]'
-    expect(failure(() => connectors.binance.rest.ticker(btc).decode(body))).toMatch(/2 records instead of one/)
   })
 
   it('hand on the cursor of a page of instruments', () => {
@@ -181,9 +168,9 @@ describe('calls', () => {
   })
 
   it('say which code an envelope of an error carries', () => {
-    const { decode } = connectors.okx.rest.ticker(btc)
+    const { decode } = connectors.okx.rest.trades(btc, 1)
     expect(failure(() => decode('{"code":"51001","msg":"","data":[]}'))).toContain('code 51001')
-    const bybit = connectors.bybit.rest.ticker(btc)
+    const bybit = connectors.bybit.rest.trades(btc, 1)
     expect(failure(() => bybit.decode('{"retCode":10001,"result":{"list":[]}}'))).toContain('retCode 10001')
   })
 })

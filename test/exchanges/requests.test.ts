@@ -69,11 +69,11 @@ describe('requests of Binance', () => {
   })
 
   it('writes names of any script into the query', () => {
-    const call = binance.rest.ticker(instrument('binance', '币安人生USDT'))
-    expect(call.path).toBe('/api/v3/ticker/24hr?symbol=%E5%B8%81%E5%AE%89%E4%BA%BA%E7%94%9FUSDT')
+    const call = binance.rest.trades(instrument('binance', '币安人生USDT'), 1)
+    expect(call.path).toBe('/api/v3/aggTrades?symbol=%E5%B8%81%E5%AE%89%E4%BA%BA%E7%94%9FUSDT&limit=1')
   })
 
-  it('asks for trades up to the page limit, and for the ticker', () => {
+  it('asks for trades up to the page limit', () => {
     expect(sent(binance.rest.trades(binanceSpot, 5_000))).toEqual([
       '/api/v3/aggTrades?symbol=BTCUSDT&limit=1000',
       'spot',
@@ -84,8 +84,6 @@ describe('requests of Binance', () => {
       'usdm',
       20,
     ])
-    expect(sent(binance.rest.ticker(binanceSpot))).toEqual(['/api/v3/ticker/24hr?symbol=BTCUSDT', 'spot', 2])
-    expect(sent(binance.rest.ticker(binanceUsdm))).toEqual(['/fapi/v1/ticker/24hr?symbol=BTCUSDT', 'usdm', 1])
   })
 
   it.each([
@@ -143,13 +141,12 @@ describe('requests of OKX', () => {
     expect(bars.slice(8)).toEqual(['6Hutc', '12Hutc', '1Dutc', '1Wutc', '1Mutc'])
   })
 
-  it('asks for trades, ticker, book and funding rates', () => {
+  it('asks for trades, book and funding rates', () => {
     expect(sent(okx.rest.trades(okxSpot, 9_999))).toEqual([
       '/api/v5/market/trades?instId=BTC-USDT&limit=500',
       'trades',
       1,
     ])
-    expect(okx.rest.ticker(okxSpot).path).toBe('/api/v5/market/ticker?instId=BTC-USDT')
     expect(okx.rest.orderBook(okxSpot, 1_000).path).toBe('/api/v5/market/books?instId=BTC-USDT&sz=400')
     expect(okx.rest.fundingRates(okxSwap, window).path).toBe(
       '/api/v5/public/funding-rate-history?instId=BTC-USDT-SWAP&before=1767311999999&after=1767315600000&limit=100',
@@ -173,12 +170,11 @@ describe('requests of Bybit', () => {
     ])
   })
 
-  it('asks for trades, ticker, book and funding rates', () => {
+  it('asks for trades, book and funding rates', () => {
     expect(bybit.rest.trades(bybitSpot, 1_000).path).toBe(
       '/v5/market/recent-trade?category=spot&symbol=BTCUSDT&limit=60',
     )
     expect(bybit.rest.trades(bybitLinear, 1_000).path).toContain('category=linear&symbol=BTCUSDT&limit=1000')
-    expect(bybit.rest.ticker(bybitSpot).path).toBe('/v5/market/tickers?category=spot&symbol=BTCUSDT')
     expect(bybit.rest.orderBook(bybitSpot, 1_000).path).toBe(
       '/v5/market/orderbook?category=spot&symbol=BTCUSDT&limit=200',
     )
@@ -197,10 +193,9 @@ describe('requests of Coinbase', () => {
     ])
   })
 
-  it('asks for products, trades, ticker and book', () => {
+  it('asks for products, trades and book', () => {
     expect(coinbase.rest.instruments().path).toBe('/products')
     expect(coinbase.rest.trades(coinbaseSpot, 5_000).path).toBe('/products/BTC-USD/trades?limit=1000')
-    expect(coinbase.rest.ticker(coinbaseSpot).path).toBe('/products/BTC-USD/ticker')
     expect(coinbase.rest.orderBook(coinbaseSpot, 1).path).toBe('/products/BTC-USD/book?level=1')
     expect(coinbase.rest.orderBook(coinbaseSpot, 2).path).toBe('/products/BTC-USD/book?level=2')
   })
@@ -234,7 +229,6 @@ describe.each(exchangeNames)('the tables of %s', (exchange) => {
         connectorFor(exchange)?.rest.instruments(kind),
         connectorFor(exchange)?.rest.candles(of, '1m', window, NOW),
         rest.trades(of, 10),
-        rest.ticker(of),
         rest.orderBook(of, 10),
         connectorFor(exchange)?.rest.fundingRates?.(of, window),
       ]

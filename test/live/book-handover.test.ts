@@ -4,6 +4,7 @@ import type { BookRuleName } from '../../src/exchanges/stream.ts'
 import { BookHandover } from '../../src/live/book-handover.ts'
 import { BookTopic } from '../../src/live/book-topic.ts'
 import type { SnapshotRequest } from '../../src/live/feed-io.ts'
+import { LineNumbers } from '../../src/live/line-numbers.ts'
 import { Turns } from '../../src/live/turns.ts'
 import { bookEvent, counted, level, markets, sample, snapshotAt, stateAt } from './book-market.ts'
 import { playedInstrument, SECOND, START, topicOf } from './session.ts'
@@ -26,7 +27,13 @@ class Rotated {
     this.#events = counted(rule, this.market)
     const instrument = playedInstrument('binance', 'BTC-USDT')
     const surroundings = {
-      ...{ counters: this.counters, turns: new Turns(), random: () => 0.5, resubscribe: () => undefined },
+      ...{
+        counters: this.counters,
+        turns: new Turns(),
+        numbers: new LineNumbers(),
+        random: () => 0.5,
+        resubscribe: () => undefined,
+      },
       emit: (effect: { readonly kind: string; readonly request?: SnapshotRequest }) => {
         if (effect.kind === 'ask-snapshot' && effect.request !== undefined) this.asked.push(effect.request)
       },

@@ -159,6 +159,7 @@ describe('an instrument that is listed anew', () => {
     const played = follow()
     const other = played.instrument('ETH-USDT')
     played.take({ kind: 'record', instruments: [other, relisted].map((instrument) => ({ instrument, intervals: [] })) })
+    played.wait(SECOND)
     played.trade('ETHUSDT', 1)
     goOn(played)
     expect(played.of('store-trade').map(({ instrumentId }) => instrumentId)).toContain(other.id)

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { decimal } from '../../src/domain/decimal.ts'
 import type { Trade } from '../../src/domain/trade.ts'
+import { connectors } from '../../src/exchanges/registry.ts'
 import { MINUTE, Play, playedInstrument, SECOND, START } from './session.ts'
 
 const TRADES = 'trades:okx:BTC-USDT'
@@ -155,6 +156,32 @@ it('a socket of which little can be read is given up', () => {
   calm.demand(TRADES)
   calm.wait(5 * MINUTE, () => calm.frame(calm.now % (3 * SECOND) === 0 ? '{' : 'pong'))
   expect(calm.sockets.size).toBe(1)
+})
+
+it('a stream of which little can be read costs only itself', () => {
+  const played = new Play('binance')
+  played.demand('trades:binance:A-USDT', 'bbo:binance:B-USDT')
+  const broken = JSON.stringify({
+    stream: 'busdt@bookTicker',
+    data: { u: 1, s: 'BUSDT', b: null, B: '1', a: '2', A: '1' },
+  })
+  let id = 0
+  played.wait(10 * MINUTE, () => {
+    played.trade('AUSDT', ++id)
+    if (played.socket.subscribed.has('busdt@bookTicker')) played.frame(broken)
+  })
+  expect(played.status).toMatchObject({ reconnects: 0, rejected: [{ topic: 'busdt@bookTicker' }] })
+  expect(played.told('bbo:binance:B-USDT', 'gap')).toHaveLength(1)
+  expect(played.of('ask-trades')).toEqual([])
+  expect(played.status.invalidFrames).toBeLessThan(60)
+})
+
+it.each([
+  ['okx', '{"arg":{"channel":"tickers","instId":"B-USDT"},"data":[{"last":1}]}', 'tickers:B-USDT'],
+  ['bybit', '{"topic":"tickers.BUSDT","type":"snapshot","data":[]}', 'tickers.BUSDT'],
+  ['coinbase', '{"type":"ticker","product_id":"B-USD","sequence":1,"price":"x"}', 'ticker:B-USD'],
+] as const)('%s says of which stream a frame is that cannot be read', (exchange, frame, stream) => {
+  expect(connectors[exchange].stream.decode(frame, 'spot')).toMatchObject({ kind: 'invalid', stream })
 })
 
 it('a feed that is started anew asks for what it has missed since its mark', () => {

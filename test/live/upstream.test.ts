@@ -150,9 +150,10 @@ describe('the sockets of a feed', () => {
     const played = play('okx', 1)
     const { socket } = played
     played.trade('A0-USDT', 1)
+    played.demand('trades:okx:FLOWS-USDT')
+    played.wait(SECOND)
     played.isHelpful = false
     // Silent though REST has more: asked for anew.
-    played.demand('trades:okx:FLOWS-USDT')
     played.newest = () => ({ ok: true, value: { what: 'trade', time: played.now } })
     played.fresh('send')
     played.wait(14 * SECOND, () => played.trade('FLOWS-USDT', played.now))
@@ -211,6 +212,23 @@ describe('failures to connect', () => {
     expect(played.sockets.size).toBeLessThan(400)
   })
 
+  it.each([1, 6])('count once for an outage that takes %i sockets', (count) => {
+    const played = play('binance', 200 * count, { random: () => 0.99 })
+    played.wait(5 * SECOND)
+    expect(played.open).toHaveLength(count)
+    played.isHelpful = false
+    for (const socket of played.open) played.drop(socket)
+    const before = played.sockets.size
+    played.wait(2 * SECOND)
+    expect(played.sockets.size).toBe(before + count)
+    // All of the second attempt fail as well: once more, and so on.
+    while (played.isConnecting) played.refuse()
+    played.wait(SECOND)
+    expect(played.isConnecting).toBe(false)
+    played.wait(2 * SECOND)
+    expect(played.isConnecting).toBe(true)
+  })
+
   it('are not forgotten because another socket of the endpoint is sound', () => {
     const played = play('bybit', 200)
     played.wait(10 * SECOND)
@@ -225,6 +243,18 @@ describe('failures to connect', () => {
     expect(played.sockets.size).toBeLessThan(400)
   })
 
+  it('are also those of which nothing is heard', () => {
+    const played = play('binance', 1, { isHelpful: false })
+    played.wait(119 * SECOND)
+    expect(played.sockets.size).toBe(1)
+    played.wait(5 * SECOND)
+    expect(played.sockets.size).toBe(2)
+    expect(played.status.reconnects).toBe(1)
+    // Should the first one be opened after all, it is not ours any more.
+    const [first] = played.sockets.values()
+    expect(first?.state).toBe('closed')
+  })
+
   it.each([429, 418])('wait as long as a %i orders', (status) => {
     const played = play('binance', 1, { isHelpful: false })
     played.refuse(status, 120_000)
@@ -232,6 +262,25 @@ describe('failures to connect', () => {
     expect(played.sockets.size).toBe(1)
     played.wait(3 * SECOND)
     expect(played.sockets.size).toBe(2)
+  })
+
+  it.each([
+    [429, null, 60],
+    [418, null, 120],
+    [418, 600_000, 600],
+  ])('by a %i hold for all paths of the host (told to wait %o)', (status, retryAfterMs, seconds) => {
+    const played = new Play('binance', { isHelpful: false })
+    played.demand('book:binance:BTC-USDT-PERP:5')
+    played.refuse(status, retryAfterMs)
+    played.demand('trades:binance:BTC-USDT-PERP')
+    played.wait((seconds - 1) * SECOND)
+    expect(played.sockets.size).toBe(1)
+    expect(played.status.sockets.map(({ retryAt }) => (retryAt ?? 0) > played.now)).toEqual([true, true])
+    played.wait(4 * SECOND)
+    expect(new Set([...played.sockets.values()].map(({ url }) => url)).size).toBe(2)
+    // Spot is another host.
+    played.demand('trades:binance:BTC-USDT')
+    expect(played.sockets.size).toBeGreaterThan(3)
   })
 
   it.each([451, 403])('say so where the region is not served (%i), and try again slowly', (status) => {
@@ -348,10 +397,12 @@ describe('a rejected stream', () => {
     expect(played.told('trades:okx:A0-USDT', 'gap')).toHaveLength(1)
   })
 
-  it('is one that is never answered where others are: it costs their socket once', () => {
+  it('is one that is never answered where others are: it costs only itself', () => {
     const played = play('bybit', 20, { deaf: 'publicTrade.A7USDT' })
+    played.wait(40 * SECOND)
+    expect(played.status.state).toBe('connecting')
     played.wait(HOUR)
-    expect(played.of('close').map(({ reason }) => reason)).toEqual(['publicTrade.A7USDT is not answered'])
+    expect(played.of('close')).toEqual([])
     expect(played.status).toMatchObject({
       state: 'live',
       rejected: [{ topic: 'publicTrade.A7USDT', reason: 'the exchange does not answer' }],
