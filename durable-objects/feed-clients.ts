@@ -89,6 +89,11 @@ export class FeedClients {
     if (this.#runtime.hub.audience(topicKey(topic)) === 0) this.#runtime.take({ kind: 'release', topic })
   }
 
+  /** Whether a topic is followed, or can be. */
+  hasRoomFor(topic: ClientTopic, instrument: StoredInstrument): boolean {
+    return this.#lackOfRoom(topic, instrument) === null
+  }
+
   /**
    * The instrument that a symbol of ours, or an id of zvt, names; `undefined` where there is none.
    * @throws AppError where the database does not answer
@@ -172,7 +177,7 @@ export class FeedClients {
     const { feedTopics, feedBooks } = this.#limits
     const full = (what: string, most: number) => `this feed follows ${most} ${what}, as many as it may`
     if (topics >= feedTopics) return full('topics', feedTopics)
-    return topic.channel === 'book' && books >= feedBooks ? full('books', feedBooks) : null
+    return session.takesBook(topic, instrument) && books >= feedBooks ? full('books', feedBooks) : null
   }
 
   #miss(symbol: string): void {

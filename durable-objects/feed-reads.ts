@@ -25,7 +25,7 @@ export interface Feed {
   readonly runtime: Pick<FeedRuntime, 'waitingTrades'> & {
     readonly session: Pick<FeedSession, 'offers' | 'rejection' | 'topic'>
   }
-  readonly clients: Pick<FeedClients, 'demandOnce' | 'instrument'>
+  readonly clients: Pick<FeedClients, 'demandOnce' | 'hasRoomFor' | 'instrument'>
   readonly now: () => number
 }
 
@@ -36,7 +36,10 @@ export interface Feed {
 export async function readTicker(feed: Feed, exchange: string, symbol: string): Promise<FeedAnswer<LiveTicker>> {
   return reading(feed, symbol, async (instrument) => {
     const [ticker, bbo] = [topicOf(exchange, instrument, 'ticker'), topicOf(exchange, instrument, 'bbo')]
-    const offered = [ticker, bbo].filter((topic) => feed.runtime.session.offers(topic, instrument))
+    const offered = [ticker, bbo]
+      .filter((topic) => feed.runtime.session.offers(topic, instrument))
+      // The best prices may take a book, and there may be no room for one more.
+      .filter((topic) => topic === ticker || feed.clients.hasRoomFor(topic, instrument))
     for (const topic of offered) feed.clients.demandOnce(topic, instrument)
     await patiently(() => offered.every((topic) => isHeard(feed, topic) || rejected(feed, topic, instrument) !== null))
     const newest = latestOf(feed, ticker)?.ticker ?? null

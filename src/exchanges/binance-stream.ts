@@ -45,6 +45,7 @@ export const binanceStream = {
   bookRule: { spot: 'contiguous', perpetual: 'bridged' },
   tradeRecovery: { spot: 'byId', perpetual: 'byId' },
   candles: 'streamed',
+  bbo: 'streamed',
   heartbeat: null,
 
   streamsOf({ channel, instrument, interval }: StreamTopic): readonly StreamName[] {

@@ -44,6 +44,7 @@ export const bybitStream: StreamApi = {
   bookRule: { spot: 'counted', perpetual: 'counted' },
   tradeRecovery: { spot: 'recentOnly', perpetual: 'recentOnly' },
   candles: 'streamed',
+  bbo: 'streamed',
   heartbeat: { everyMs: HEARTBEAT_MS, frame: '{"op":"ping"}' },
   streamsOf(topic) {
     if (topic.instrument.inverse) return []

@@ -29,14 +29,15 @@ const limits = {
 } as const
 
 /**
- * `level2_batch` is the only book that needs no login; it is acknowledged as `level2_50`, for its 50 ms.
+ * `level2_batch` is the only book that needs no login; it is acknowledged as `level2_50`, for its 50 ms. The best prices
+ * are those of the book, too: `ticker` tells them with each match only, and in between they move.
  * https://docs.cdp.coinbase.com/exchange/websocket-feed/channels
  */
 const channels: Readonly<Partial<Record<MarketChannel, string>>> = {
   trades: 'matches',
   candles: 'matches',
   ticker: 'ticker',
-  bbo: 'ticker',
+  bbo: 'level2_batch',
   book: 'level2_batch',
 }
 
@@ -46,6 +47,7 @@ export const coinbaseStream = {
   bookRule: { spot: 'connection' },
   tradeRecovery: { spot: 'byId' },
   candles: 'from-trades',
+  bbo: 'from-book',
   heartbeat: null,
 
   /** Each topic brings the product's heartbeat, once a second: a quiet market keeps its socket busy. */

@@ -48,6 +48,7 @@ export const okxStream: StreamApi = {
   bookRule: { spot: 'linked', perpetual: 'linked' },
   tradeRecovery: { spot: 'byId', perpetual: 'byId' },
   candles: 'streamed',
+  bbo: 'streamed',
   heartbeat: { everyMs: HEARTBEAT_MS, frame: 'ping' },
   streamsOf,
   subscribe: (names, requestId) => requests('subscribe', names, requestId),

@@ -1,5 +1,5 @@
 import type { BookEvent, MarketEvent } from '../domain/event.ts'
-import { type BookSnapshot, counterOf } from '../domain/order-book.ts'
+import { type BookLevel, type BookSnapshot, counterOf } from '../domain/order-book.ts'
 import type { StoredInstrument } from '../domain/series.ts'
 import type { BookDepth, ClientTopic } from '../domain/topic.ts'
 import type { BookRuleName } from '../exchanges/stream.ts'
@@ -25,8 +25,17 @@ const DEFAULT_DEPTH = 20
 
 const restRules: ReadonlySet<BookRuleName> = new Set(['contiguous', 'bridged'])
 
+/** Told of the best levels at every change of a book that is right, and when it is not any more. */
+export interface BookListener {
+  /** `null`: that side is empty, or as far as is known. */
+  changed(bid: BookLevel | null, ask: BookLevel | null, exchangeTime: number | null, now: number): void
+  voided(now: number): void
+  rejected(reason: string, now: number): void
+}
+
 /** The order book of one instrument and the views that clients have of it. */
 export class BookTopic extends MarketTopic {
+  readonly listeners = new Set<BookListener>()
   readonly #sync: BookSync
   readonly #rule: BookRuleName
   readonly #views = new Map<string, { readonly view: BookView; readonly line: TopicLine }>()
@@ -62,6 +71,10 @@ export class BookTopic extends MarketTopic {
     this.#sync = new BookSync(rule)
     this.#rule = rule
     this.#renewal = new BookRenewal(this.#sync, surroundings.random)
+  }
+
+  override get isNeeded(): boolean {
+    return super.isNeeded || this.listeners.size > 0
   }
 
   override get probe(): 'book' {
@@ -182,6 +195,11 @@ export class BookTopic extends MarketTopic {
     }
   }
 
+  override rejected(reason: string, now: number): void {
+    super.rejected(reason, now)
+    for (const listener of this.listeners) listener.rejected(reason, now)
+  }
+
   /** Where the exchange numbers its updates, a missing one is noticed; elsewhere the book starts anew. */
   override suspect(now: number): void {
     if (this.#rule !== 'connection' || this.#subscribedAt === null) return
@@ -244,6 +262,7 @@ export class BookTopic extends MarketTopic {
         this.#liveSince ??= now
         this.#told = 'book'
         if (this.#views.size > 0) this.#expectFlush()
+        this.tellBest(now)
         return
       case 'held':
         if (this.#sync.needsSnapshot && this.#retryAt === null) this.#ask(now)
@@ -273,6 +292,14 @@ export class BookTopic extends MarketTopic {
     return this.#silence === null ? this.#reason : SILENT
   }
 
+  /** Tells the listeners the best levels, where there is a book: also one that begins to listen. */
+  tellBest(now: number): void {
+    if (this.listeners.size === 0 || this.#sync.state !== 'live') return
+    const [bid = null] = this.#sync.book.bids.top(1)
+    const [ask = null] = this.#sync.book.asks.top(1)
+    for (const listener of this.listeners) listener.changed(bid, ask, this.#sync.exchangeTime, now)
+  }
+
   #expectFlush(): void {
     this.#isDirty = true
     if (this.#isFlushDue) return
@@ -289,6 +316,7 @@ export class BookTopic extends MarketTopic {
 
   #tellVoid(reason: string, now: number): void {
     this.#told = 'void'
+    for (const listener of this.listeners) listener.voided(now)
     this.surroundings.counters.resyncs += 1
     for (const { view } of this.#views.values()) view.invalidate()
     this.notify('resync', now, { reason })

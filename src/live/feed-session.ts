@@ -98,6 +98,11 @@ export class FeedSession {
     return this.#topics.isFollowed(topic, instrument)
   }
 
+  /** Whether a client topic that is not followed takes a book that is not there yet. */
+  takesBook(topic: ClientTopic, instrument: StoredInstrument): boolean {
+    return this.#topics.takesBook(topic, instrument)
+  }
+
   /** How many topics the feed follows for clients and for the database, and how many of them are books. */
   count(): { readonly topics: number; readonly books: number } {
     return this.#topics.count()

@@ -7,8 +7,7 @@ import { FeedInstruments, isSame } from './feed-instruments.ts'
 import type { Recorded } from './feed-io.ts'
 import type { InstrumentTopics } from './instrument-topics.ts'
 import type { MarketTopic, TopicMarks, TopicSurroundings } from './market-topic.ts'
-import { createTopic } from './topics.ts'
-import { TradesTopic } from './trades-topic.ts'
+import { createTopic, sourceOf } from './topics.ts'
 import type { Upstream } from './upstream.ts'
 import { streamKey } from './upstream-stream.ts'
 
@@ -64,6 +63,13 @@ export class FeedTopics {
   /** Whether what a client topic is made of is heard already. */
   isFollowed({ channel, interval }: ClientTopic, { id }: StoredInstrument): boolean {
     return isMarketChannel(channel) && this.#instruments.ofId(id)?.find(channel, interval) !== undefined
+  }
+
+  /** Whether a client topic that is not followed takes a book that is not there yet. */
+  takesBook({ channel }: ClientTopic, { id }: StoredInstrument): boolean {
+    if (!isMarketChannel(channel)) return false
+    const isOfBook = channel === 'book' || sourceOf(channel, this.#options.connector.stream) === 'book'
+    return isOfBook && this.#instruments.ofId(id)?.find('book', null) === undefined
   }
 
   /** How many exist, recorded ones included. */
@@ -201,15 +207,15 @@ export class FeedTopics {
     if (known !== undefined) return known
     const names = connector.stream.streamsOf({ channel, instrument, interval })
     if (names.length === 0) throw new AppError('unprocessable', `${instrument.exchange} does not stream ${channel}`)
-    const isBuilt = channel === 'candles' && connector.stream.candles === 'from-trades'
-    const trades = isBuilt ? this.#ensure({ ...wanted, channel: 'trades', interval: null }, instrument, now) : null
+    const made = sourceOf(channel, connector.stream)
+    const source = made === null ? null : this.#ensure({ ...wanted, channel: made, interval: null }, instrument, now)
     const topic = createTopic({
       channel,
       interval,
       instrument,
       api: connector.stream,
       candleRules: connector.rest,
-      trades: trades instanceof TradesTopic ? trades : null,
+      source,
       marks,
       surroundings: {
         ...surroundings,
@@ -220,7 +226,7 @@ export class FeedTopics {
     })
     topics.add(channel, interval, topic)
     this.all.add(topic)
-    for (const name of isBuilt ? [] : names) {
+    for (const name of source === null ? names : []) {
       const stream = upstream.want(name, now)
       stream.topics.add(topic)
       topic.streams.push(stream)
@@ -229,6 +235,7 @@ export class FeedTopics {
       topic.subscribed(stream.socket.id, now)
       if (topic.beginsWhole && stream.hasBegun) upstream.resubscribe(stream, now)
     }
+    if (source instanceof BookTopic) source.tellBest(now)
     return topic
   }
 

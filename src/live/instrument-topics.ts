@@ -35,9 +35,9 @@ export class InstrumentTopics {
     return this.all().some((topic) => topic.isRecorded)
   }
 
-  /** Candles first: they may be built from the trades. */
+  /** What may be made of another one first, which was there before it. */
   all(): MarketTopic[] {
-    return [...this.#candles.values(), ...this.#byChannel.values()]
+    return [...this.#candles.values(), ...[...this.#byChannel.values()].reverse()]
   }
 
   /** The topic that an event belongs to; `undefined` where nobody needs it. */

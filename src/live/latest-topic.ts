@@ -33,7 +33,7 @@ export class LatestTopic extends MarketTopic {
     this.#probe = probe
   }
 
-  override get probe(): Probe {
+  override get probe(): Probe | null {
     return this.#probe
   }
 

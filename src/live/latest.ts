@@ -80,6 +80,11 @@ export class Latest {
     return true
   }
 
+  /** What stands is not known to be right any more. */
+  forget(): void {
+    this.#ticker = this.#bbo = this.#funding = this.#openInterest = null
+  }
+
   #of({ channel }: TickerEvent | BboEvent | OpenInterestEvent): Counted<unknown> | null {
     switch (channel) {
       case 'ticker':

@@ -3,6 +3,7 @@ import type { Interval } from '../domain/interval.ts'
 import type { StoredInstrument } from '../domain/series.ts'
 import type { StreamApi } from '../exchanges/stream.ts'
 import { BookTopic } from './book-topic.ts'
+import { BuiltBboTopic } from './built-bbo-topic.ts'
 import { BuiltCandlesTopic } from './built-candles-topic.ts'
 import { type CandleRules, CandlesTopic } from './candles-topic.ts'
 import { LiquidationsTopic } from './event-topic.ts'
@@ -17,8 +18,8 @@ export interface TopicRequest {
   readonly instrument: StoredInstrument
   readonly api: StreamApi
   readonly candleRules: CandleRules
-  /** What candles are built from, where the exchange streams none. */
-  readonly trades: TradesTopic | null
+  /** What the topic is made of, where the exchange does not stream it as such: {@link sourceOf}. */
+  readonly source: MarketTopic | null
   readonly marks: TopicMarks
   readonly surroundings: TopicSurroundings
 }
@@ -30,7 +31,7 @@ export function createTopic({
   instrument,
   api,
   candleRules,
-  trades,
+  source,
   marks,
   surroundings,
 }: TopicRequest): MarketTopic {
@@ -39,8 +40,8 @@ export function createTopic({
       return new TradesTopic(instrument, surroundings, api.tradeRecovery[instrument.kind] ?? null, marks)
     case 'candles':
       if (interval === null) throw new RangeError('candles have an interval')
-      if (trades !== null)
-        return new BuiltCandlesTopic(instrument, interval, candleRules.settleMs, trades, surroundings, marks)
+      if (source instanceof TradesTopic)
+        return new BuiltCandlesTopic(instrument, interval, candleRules.settleMs, source, surroundings, marks)
       return new CandlesTopic(instrument, interval, candleRules, surroundings, marks)
     case 'book': {
       const rule = api.bookRule[instrument.kind]
@@ -50,7 +51,8 @@ export function createTopic({
     case 'ticker':
       return new LatestTopic(instrument, channel, 'trade', surroundings)
     case 'bbo':
-      return new LatestTopic(instrument, channel, isOfTicker(instrument, api) ? 'trade' : 'book', surroundings)
+      if (source instanceof BookTopic) return new BuiltBboTopic(instrument, source, surroundings)
+      return new LatestTopic(instrument, channel, 'book', surroundings)
     case 'funding':
     case 'open-interest':
       // The mark price and the open interest are sent every few seconds, changed or not.
@@ -60,10 +62,8 @@ export function createTopic({
   }
 }
 
-/** Whether the best prices come with the ticker, and so only when something is traded. */
-function isOfTicker(instrument: StoredInstrument, api: StreamApi): boolean {
-  const [bbo, ticker] = (['bbo', 'ticker'] as const).map(
-    (channel) => api.streamsOf({ channel, instrument, interval: null })[0]?.name,
-  )
-  return bbo === ticker
+/** The channel of the topic that another one is made of; `null` where the exchange streams it as such. */
+export function sourceOf(channel: MarketChannel, { candles, bbo }: StreamApi): MarketChannel | null {
+  if (channel === 'candles' && candles === 'from-trades') return 'trades'
+  return channel === 'bbo' && bbo === 'from-book' ? 'book' : null
 }

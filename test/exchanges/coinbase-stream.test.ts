@@ -11,7 +11,7 @@ describe('the streams of Coinbase', () => {
     ['trades', ['matches:BTC-USD', 'heartbeat:BTC-USD']],
     ['candles', ['matches:BTC-USD', 'heartbeat:BTC-USD']],
     ['ticker', ['ticker:BTC-USD', 'heartbeat:BTC-USD']],
-    ['bbo', ['ticker:BTC-USD', 'heartbeat:BTC-USD']],
+    ['bbo', ['level2_batch:BTC-USD', 'heartbeat:BTC-USD']],
     ['book', ['level2_batch:BTC-USD', 'heartbeat:BTC-USD']],
     ['funding', []],
     ['liquidations', []],

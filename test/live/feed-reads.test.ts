@@ -12,6 +12,7 @@ function feedOf(played: Play): Feed {
   return {
     runtime: { session: played.session, waitingTrades: () => ({ trades: [], gaps: [], heard: null }) },
     clients: {
+      hasRoomFor: () => true,
       demandOnce: (topic) => played.demand(topicKey(topic)),
       instrument: async (symbol) => played.instrument(symbol),
     },

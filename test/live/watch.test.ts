@@ -298,16 +298,6 @@ describe('what is silent by its nature', () => {
     expect(played.told('candles:okx:A-USDT:1d', 'stale')).toEqual([])
     expect(played.sockets.size).toBe(1)
   })
-
-  it('are best prices that come with the ticker of Coinbase: only a newer trade says more', () => {
-    const played = new Play('coinbase')
-    played.demand('bbo:coinbase:A-USD')
-    const beat =
-      '{"type":"heartbeat","last_trade_id":1,"product_id":"A-USD","sequence":1,"time":"2026-01-01T00:00:00Z"}'
-    played.wait(HOUR, () => played.frame(beat))
-    expect(new Set(played.of('ask-newest').map(({ what }) => what))).toEqual(new Set(['trade']))
-    expect(played.sockets.size).toBe(1)
-  })
 })
 
 describe('books', () => {
