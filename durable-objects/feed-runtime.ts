@@ -21,7 +21,9 @@ const MIN_REAL_TICK_MS = 5
 const STORE_RETRY_MS = 5_000
 /** What is recorded may change at any time; a poke each minute looks. */
 const RECORDED_MS = 60_000
+/** Old trades are deleted each hour, and soon after a start: a feed may never run for an hour. */
 const PRUNE_MS = 3_600_000
+const FIRST_PRUNE_MS = 3 * 60_000
 /** https://www.rfc-editor.org/rfc/rfc6455#section-7.4, as registered later: service restart. */
 const RESTART_CODE = 1012
 
@@ -54,7 +56,7 @@ export class FeedRuntime {
   #recordedAt = Number.NEGATIVE_INFINITY
   #storeAfter = 0
   #writing: Promise<void> | null = null
-  #prunedAt: number
+  #pruneAt: number
   #ticker: ReturnType<typeof setInterval> | undefined
   #flushTimer: { readonly at: number; readonly handle: ReturnType<typeof setTimeout> } | undefined
 
@@ -62,8 +64,12 @@ export class FeedRuntime {
     this.#options = options
     this.session = options.session
     this.hub = options.hub
-    this.#recorder = new Recorder(options.session.epoch, (id) => options.session.tradesKnownTo(id))
-    this.#prunedAt = options.clock.now()
+    const { session, clock, connector } = options
+    const tellGivenUp = () => {
+      console.error('trades are given up: the database has not taken them', { exchange: connector.exchange })
+    }
+    this.#recorder = new Recorder(session.epoch, (id) => session.tradesKnownTo(id), tellGivenUp)
+    this.#pruneAt = clock.now() + FIRST_PRUNE_MS
     this.#sockets = new UpstreamSockets(options.connector.rest.headers, {
       opened: (socket) => this.take({ kind: 'opened', socket }),
       refused: (socket, status, retryAfterMs, reason) =>
@@ -271,10 +277,11 @@ export class FeedRuntime {
         })
       }
       this.#recorder.stored()
-      if (now - this.#prunedAt >= PRUNE_MS) {
-        this.#prunedAt = now
-        await this.#withStore((store) => store.pruneTrades(now - this.#options.tradeRetentionMs))
-      }
+      if (now < this.#pruneAt) return
+      // Where that fails, it is soon tried again.
+      this.#pruneAt = now + FIRST_PRUNE_MS
+      await this.#withStore((store) => store.pruneTrades(now - this.#options.tradeRetentionMs))
+      this.#pruneAt = now + PRUNE_MS
     } catch (error) {
       this.#recorder.putBack()
       this.#storeAfter = now + STORE_RETRY_MS

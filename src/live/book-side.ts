@@ -121,9 +121,12 @@ export class BookSide {
     this.#version++
   }
 
-  /** Whether fewer levels than `depth` remain though the exchange has more: a new snapshot is due. */
-  lacks(depth: number): boolean {
-    return this.#bound !== null && this.length < Math.min(depth, this.#lengthAtBound * RENEWED_BELOW)
+  /**
+   * Whether fewer levels than `depth` remain though the exchange has more: a new snapshot is due.
+   * @param share of those that would do: with less than 1, whether it is short by more than that
+   */
+  lacks(depth: number, share = 1): boolean {
+    return this.#bound !== null && this.length < share * Math.min(depth, this.#lengthAtBound * RENEWED_BELOW)
   }
 
   #limit(): void {

@@ -3,6 +3,7 @@ import type { BookLevel } from '../domain/order-book.ts'
 import type { BookRuleName } from '../exchanges/stream.ts'
 import type { BookRule, Continuity, LastCounters } from './book-rules/rule.ts'
 import { bookRules } from './book-rules.ts'
+import { HeldUpdates } from './held-updates.ts'
 import { OrderBook } from './order-book.ts'
 
 /**
@@ -31,19 +32,6 @@ export interface SnapshotContent {
   readonly asks: readonly BookLevel[]
 }
 
-export interface BookSyncOptions {
-  /**
-   * How many levels a side are asked of REST: a side that comes with fewer is whole. Without it every snapshot of REST
-   * is taken as cut off where it ends.
-   */
-  readonly snapshotDepth?: number
-}
-
-/**
- * Updates that wait for a snapshot are bounded by their levels (each update counting as one more): ten seconds of the
- * busiest book, minutes of the others, and about 1 MB at most.
- */
-const MAX_HELD_LEVELS = 10_000
 /**
  * A snapshot of REST may be ahead of the stream by some updates, ten a second. More in a row that are said to be
  * contained already mean that the exchange has started to count anew.
@@ -61,7 +49,6 @@ const NOTHING: LastCounters = { sequence: null, prevSequence: null }
 export class BookSync {
   readonly book = new OrderBook()
   readonly #rule: BookRule
-  readonly #snapshotDepth: number | null | undefined
   #state: BookState = 'empty'
   #generation = 0
   #last: LastCounters = NOTHING
@@ -69,16 +56,14 @@ export class BookSync {
   /** No update has been applied since the snapshot. */
   #isFresh = false
   /** Since before the next snapshot was asked for, without a gap; while `live`, those are applied as well. */
-  #held: BookEvent[] = []
-  #heldLevels = 0
+  readonly #held = new HeldUpdates()
   #isRenewing = false
   #staleUpdates = 0
   #isSuspect = false
   #updatesSinceCrossing = 0
 
-  constructor(rule: BookRuleName, options: BookSyncOptions = {}) {
+  constructor(rule: BookRuleName) {
     this.#rule = bookRules[rule]
-    this.#snapshotDepth = this.#rule.snapshots === 'rest' ? options.snapshotDepth : null
   }
 
   get state(): BookState {
@@ -108,9 +93,10 @@ export class BookSync {
   /**
    * Whether fewer levels are known than `depth`, though the exchange has more: the price has left the range of the
    * snapshot. The book stays right as far as it goes, and is renewed by the next snapshot.
+   * @param share of the levels that would do: with less than 1, whether it is short by more than that
    */
-  lacks(depth: number): boolean {
-    return this.#state === 'live' && this.book.lacks(depth)
+  lacks(depth: number, share?: number): boolean {
+    return this.#state === 'live' && this.book.lacks(depth, share)
   }
 
   /**
@@ -123,7 +109,7 @@ export class BookSync {
 
   receive(event: BookEvent): BookOutcome {
     const isStreamed = this.#rule.snapshots === 'streamed'
-    if (event.kind === 'snapshot') return isStreamed ? this.#replace(event, []) : 'stale'
+    if (event.kind === 'snapshot') return isStreamed ? this.#replace(event, [], null) : 'stale'
     if (this.#state !== 'live') return isStreamed ? this.#ignore() : this.#wait(event)
     switch (this.#judge(event, this.#last, this.#isFresh)) {
       case 'next':
@@ -139,11 +125,11 @@ export class BookSync {
 
   /**
    * A snapshot that was asked of REST, or came by the stream.
-   * @param depth how many levels a side were asked for, where that is not what the options say
+   * @param depth how many levels a side are asked of REST: a side that comes with fewer is whole
    * @returns `older` where it is from before what is held: another one is needed, and nothing else has changed
    */
-  snapshot(snapshot: SnapshotContent, depth = this.#snapshotDepth): BookOutcome | 'older' {
-    if (this.#rule.snapshots === 'streamed') return this.#replace(snapshot, [])
+  snapshot(snapshot: SnapshotContent, depth: number): BookOutcome | 'older' {
+    if (this.#rule.snapshots === 'streamed') return this.#replace(snapshot, [], null)
     const following = this.#following(snapshot.sequence)
     if (following === 'older') {
       this.expectSnapshot()
@@ -165,15 +151,15 @@ export class BookSync {
   #following(sequence: number | null): BookEvent[] | 'older' | 'gap' {
     if (sequence === null) return 'older'
     const isBehind = this.#state === 'live' && this.sequence !== null && sequence < this.sequence
-    if (isBehind && this.#held.length === 0) return 'older'
+    if (isBehind && this.#held.events.length === 0) return 'older'
     const following: BookEvent[] = []
     let last: LastCounters = { sequence, prevSequence: null }
-    for (const [i, event] of this.#held.entries()) {
+    for (const [i, event] of this.#held.events.entries()) {
       const continuity = this.#judge(event, last, following.length === 0)
       if (continuity === 'stale' || continuity === 'alive') continue
       if (continuity === 'gap') {
         if (following.length === 0) return 'older'
-        this.#hold(this.#held.slice(i))
+        this.#held.replace(this.#held.events.slice(i))
         return 'gap'
       }
       following.push(event)
@@ -182,11 +168,7 @@ export class BookSync {
     return following
   }
 
-  #replace(
-    snapshot: SnapshotContent,
-    following: readonly BookEvent[],
-    depth = this.#snapshotDepth,
-  ): 'applied' | 'crossed' {
+  #replace(snapshot: SnapshotContent, following: readonly BookEvent[], depth: number | null): 'applied' | 'crossed' {
     this.book.replace(snapshot.bids, snapshot.asks, depth)
     this.#last = { sequence: snapshot.sequence, prevSequence: null }
     this.#exchangeTime = snapshot.exchangeTime ?? this.#exchangeTime
@@ -194,7 +176,7 @@ export class BookSync {
     this.#isFresh = following.length === 0
     this.#isRenewing = false
     this.#staleUpdates = 0
-    this.#hold([])
+    this.#held.replace([])
     if (this.book.isCrossed()) return this.#cross()
     this.#state = 'live'
     return 'applied'
@@ -204,7 +186,7 @@ export class BookSync {
     this.#advance(event)
     this.#isFresh = false
     this.#staleUpdates = 0
-    if (this.#isRenewing && !this.#append(event)) this.#stopRenewing()
+    if (this.#isRenewing && !this.#held.add(event)) this.#stopRenewing()
     if (this.book.isCrossed()) return this.#cross(event)
     if (this.#isSuspect && ++this.#updatesSinceCrossing >= MENDED_AFTER_UPDATES) this.#isSuspect = false
     return 'applied'
@@ -224,15 +206,15 @@ export class BookSync {
 
   #wait(event: BookEvent): 'held' | 'gap' {
     if (this.#state === 'empty') this.#state = 'syncing'
-    if (this.#append(event)) return 'held'
-    this.#hold([event])
+    if (this.#held.add(event)) return 'held'
+    this.#held.replace([event])
     // While crossed, nobody has been promised a snapshot soon.
     return this.#state === 'crossed' ? 'held' : 'gap'
   }
 
   #lose(event: BookEvent): 'gap' {
     this.#invalidate('syncing')
-    if (this.#rule.snapshots === 'rest') this.#append(event)
+    if (this.#rule.snapshots === 'rest') this.#held.add(event)
     return 'gap'
   }
 
@@ -240,7 +222,7 @@ export class BookSync {
     this.#invalidate(this.#isSuspect ? 'crossed' : 'syncing')
     this.#isSuspect = true
     this.#updatesSinceCrossing = 0
-    if (event !== undefined && this.#rule.snapshots === 'rest') this.#append(event)
+    if (event !== undefined && this.#rule.snapshots === 'rest') this.#held.add(event)
     return 'crossed'
   }
 
@@ -256,24 +238,6 @@ export class BookSync {
 
   #stopRenewing(): void {
     this.#isRenewing = false
-    this.#hold([])
+    this.#held.replace([])
   }
-
-  #hold(events: BookEvent[]): void {
-    this.#held = events
-    this.#heldLevels = events.reduce((total, event) => total + weightOf(event), 0)
-  }
-
-  /** Whether there was room for it. */
-  #append(event: BookEvent): boolean {
-    const weight = weightOf(event)
-    if (this.#heldLevels + weight > MAX_HELD_LEVELS && this.#held.length > 0) return false
-    this.#held.push(event)
-    this.#heldLevels += weight
-    return true
-  }
-}
-
-function weightOf(event: BookEvent): number {
-  return 1 + event.bids.length + event.asks.length
 }

@@ -4,23 +4,20 @@ import type { StoredInstrument } from '../domain/series.ts'
 import type { BookDepth, ClientTopic } from '../domain/topic.ts'
 import type { BookRuleName } from '../exchanges/stream.ts'
 import { backoffMs } from './backoff.ts'
+import { BookHandover } from './book-handover.ts'
 import { CROSSED, SILENT } from './book-reasons.ts'
+import { BookRenewal } from './book-renewal.ts'
 import { type BookOutcome, BookSync } from './book-sync.ts'
 import { BookView, type ViewChange } from './book-view.ts'
 import type { SnapshotRequest } from './feed-io.ts'
 import { type Best, MarketTopic, type Reply, type TopicSurroundings } from './market-topic.ts'
 import { bookData, type TopicLine } from './messages.ts'
-import { SHALLOW_SNAPSHOT_DEPTH, SNAPSHOT_DEPTH, snapshotDepthOf } from './snapshot-depth.ts'
+import { SNAPSHOT_DEPTH } from './snapshot-depth.ts'
 
-/** A book that is short of levels is fetched again no more often than this. */
-const REFRESH_MS = 60_000
 /** A snapshot that has not come after this is asked for again. */
 const SNAPSHOT_PATIENCE_MS = 15_000
 /** A stream without an update for so long is quiet: the snapshot that is asked for now is not from before it. */
 const QUIET_MS = 5_000
-/** Updates of the next socket that are kept until they join those of the present one. */
-const MOST_BUFFERED = 1_000
-
 /** A book that stayed right for so long is sound: the next failure is a first one. */
 const SOUND_MS = 30_000
 const DEFAULT_DEPTH = 20
@@ -34,29 +31,28 @@ export class BookTopic extends MarketTopic {
   readonly #views = new Map<string, { readonly view: BookView; readonly line: TopicLine }>()
   /** The socket whose updates count; those of another one wait until they join. */
   #owner: number | null = null
-  #waiting: BookEvent[] = []
+  readonly #handover = new BookHandover()
+  readonly #renewal: BookRenewal
   /** Since when a socket delivers it; `null` while none does. */
   #subscribedAt: number | null = null
   #isDirty = false
   /** A flush was asked for, and has not come. */
   #isFlushDue = false
-  /** Clients know that there is no book, or have never had one. */
-  #isVoid = true
+  /** What clients know: nothing yet, the book, or that there is none. */
+  #told: 'nothing' | 'book' | 'void' = 'nothing'
   #receivedTime = 0
   #failures = 0
   #liveSince: number | null = null
   /** When the next fresh start is due; `null` while none is. */
   #retryAt: number | null = null
   #asked: { readonly request: SnapshotRequest; readonly at: number } | null = null
-  /** How many levels a side the newest snapshot of REST was asked to have. */
-  #heldDepth = 0
   /**
    * The stream was found to be silent though the book moves, and has not been heard since: REST must not make a book
    * that nothing keeps. `best` was the last that it gave.
    */
   #silence: { readonly best: Best | null } | null = null
-  /** When a snapshot was last asked for, of REST or by a new subscription. */
-  #renewedAt = 0
+  /** When a snapshot was last asked for by a new subscription. */
+  #resubscribedAt = 0
   /** Why there is no book. */
   #reason = 'no snapshot has come yet'
 
@@ -64,6 +60,7 @@ export class BookTopic extends MarketTopic {
     super(instrument, surroundings)
     this.#sync = new BookSync(rule)
     this.#rule = rule
+    this.#renewal = new BookRenewal(this.#sync, surroundings.random)
   }
 
   override get probe(): 'book' {
@@ -100,13 +97,17 @@ export class BookTopic extends MarketTopic {
 
   /** The levels of a view, or why there are none. */
   read(depth: BookDepth): ViewChange | { readonly reason: string } {
-    const reason = this.#silence === null ? this.#reason : SILENT
-    return new BookView(depth).update(this.#sync) ?? { reason }
+    return new BookView(depth).update(this.#sync) ?? { reason: this.#whyVoid }
+  }
+
+  /** Why there is no book; `null` where there is one. */
+  get trouble(): string | null {
+    return this.#sync.state === 'live' ? null : this.#whyVoid
   }
 
   /** Whether a deeper snapshot is on its way, or about to be asked for, that a view of this depth needs. */
   awaitsLevels(depth: BookDepth): boolean {
-    return this.#isCutOff && this.#heldDepth < snapshotDepthOf(depth)
+    return restRules.has(this.#rule) && this.#renewal.lacks(depth)
   }
 
   /** When what the book holds was last heard, ms by our clock. */
@@ -122,6 +123,13 @@ export class BookTopic extends MarketTopic {
     return change === null
       ? null
       : shown.line.state(change.exchangeTime, this.#receivedTime, dataOf(change, shown.view.depth))
+  }
+
+  /** One who comes late is told what the others know. */
+  override outage(key: string, now: number): string | null {
+    const outage = super.outage(key, now)
+    if (outage !== null || this.#told !== 'void') return outage
+    return this.line(key)?.standing('resync', now, JSON.stringify({ reason: this.#whyVoid })) ?? null
   }
 
   override subscribed(_socket: number, now: number): void {
@@ -144,11 +152,11 @@ export class BookTopic extends MarketTopic {
     else this.#after(outcome, now)
     if (outcome !== 'applied') return
     this.#receivedTime = now
-    this.#heldDepth = request.depth
+    this.#renewal.came(request.depth)
   }
 
   override lost(socket: number, now: number, heir: number | null): void {
-    const waiting = this.#waiting.splice(0)
+    const waiting = this.#handover.takeAll()
     if (this.#owner !== null && socket !== this.#owner) return
     this.#owner = heir
     if (heir === null) {
@@ -182,15 +190,16 @@ export class BookTopic extends MarketTopic {
 
   override tick(now: number): void {
     if (this.#subscribedAt === null) return
-    if (this.#liveSince !== null && now - this.#liveSince > SOUND_MS) this.#failures = 0
     if (this.#retryAt !== null && now >= this.#retryAt) {
       this.#retryAt = null
       this.#renew(now)
     }
     if (this.#asked !== null && now - this.#asked.at > SNAPSHOT_PATIENCE_MS) this.#asked = null
+    const isLate = now - this.#subscribedAt >= SNAPSHOT_PATIENCE_MS
+    if (this.#told === 'nothing' && isLate) this.#tellVoid(this.#whyVoid, now)
     if (this.#asked !== null || this.#retryAt !== null) return
-    const isShort = this.#isShort() && now - this.#renewedAt >= REFRESH_MS
-    if (this.#isWaiting(now, this.#subscribedAt) || this.#isShallow() || isShort) {
+    if (this.#liveSince !== null && now - this.#liveSince > SOUND_MS) this.#failures = 0
+    if (this.#isWaiting(now, this.#subscribedAt) || this.#isRenewed(now)) {
       this.#ask(now)
     } else if (this.#isForgotten(now, this.#subscribedAt)) this.#restart('no snapshot has come', now)
   }
@@ -218,7 +227,7 @@ export class BookTopic extends MarketTopic {
     switch (outcome) {
       case 'applied':
         this.#liveSince ??= now
-        this.#isVoid = false
+        this.#told = 'book'
         if (this.#views.size > 0) this.#expectFlush()
         return
       case 'held':
@@ -238,14 +247,15 @@ export class BookTopic extends MarketTopic {
 
   /** The updates of another socket, from when they join what the book holds: from then on they rule. */
   #takeOver(event: BookEvent, socket: number): readonly BookEvent[] {
-    if (event.kind === 'snapshot') this.#waiting = []
-    else if (!restRules.has(this.#rule)) return []
-    this.#waiting.push(event)
-    if (this.#waiting.length > MOST_BUFFERED) this.#waiting.shift()
-    const { sequence } = this.#sync
-    if (event.kind === 'update' && !this.#waiting.some((waiting) => joins(waiting, sequence))) return []
-    this.#owner = socket
-    return this.#waiting.splice(0)
+    const isSnapshot = event.kind === 'snapshot'
+    if (!isSnapshot && !restRules.has(this.#rule)) return []
+    const joined = isSnapshot ? [event] : this.#handover.receive(event, this.#sync.sequence)
+    if (joined.length > 0) this.#owner = socket
+    return joined
+  }
+
+  get #whyVoid(): string {
+    return this.#silence === null ? this.#reason : SILENT
   }
 
   #expectFlush(): void {
@@ -255,12 +265,15 @@ export class BookTopic extends MarketTopic {
     this.surroundings.emit({ kind: 'changed' })
   }
 
-  /** There is no book any more: clients are told. */
+  /** There is no book any more: clients who had one are told. */
   #void(reason: string, now: number): void {
     this.#reason = reason
     this.#liveSince = null
-    if (this.#isVoid) return
-    this.#isVoid = true
+    if (this.#told === 'book') this.#tellVoid(reason, now)
+  }
+
+  #tellVoid(reason: string, now: number): void {
+    this.#told = 'void'
     this.surroundings.counters.resyncs += 1
     for (const { view } of this.#views.values()) view.invalidate()
     this.notify('resync', now, { reason })
@@ -269,6 +282,7 @@ export class BookTopic extends MarketTopic {
   /** The book is wrong, or may be: clients are told, and it starts anew, later and later where that does not help. */
   #restart(reason: string, now: number): void {
     this.#void(reason, now)
+    if (this.#told === 'nothing') this.#tellVoid(reason, now)
     if (this.#retryAt !== null) return
     if (this.#failures++ === 0) this.#renew(now)
     else this.#retryAt = now + backoffMs(this.#failures, this.surroundings.random, null)
@@ -277,16 +291,16 @@ export class BookTopic extends MarketTopic {
   #renew(now: number): void {
     if (restRules.has(this.#rule)) this.#ask(now)
     else {
-      this.#renewedAt = now
+      this.#resubscribedAt = now
       this.surroundings.resubscribe(this, now)
     }
   }
 
   #ask(now: number): void {
     if (this.#asked !== null || this.#silence !== null) return
-    const request = { depth: this.#dueDepth }
+    const request = { depth: this.#renewal.depth(this.#depths) }
     this.#asked = { request, at: now }
-    this.#renewedAt = now
+    this.#renewal.asked(now)
     this.#sync.expectSnapshot()
     this.surroundings.emit({ kind: 'ask-snapshot', instrument: this.instrument, request })
   }
@@ -296,40 +310,21 @@ export class BookTopic extends MarketTopic {
     return this.#sync.needsSnapshot && (this.#sync.state !== 'empty' || now - subscribedAt >= QUIET_MS)
   }
 
-  /** How deep a snapshot is due: as the views need, and no shallow one where that did not do. */
-  get #dueDepth(): number {
-    const depths = [...this.#views.values()].map(({ view: { depth } }) => snapshotDepthOf(depth))
-    return Math.max(this.#sync.lacks(SHALLOW_SNAPSHOT_DEPTH) ? SNAPSHOT_DEPTH : SHALLOW_SNAPSHOT_DEPTH, ...depths)
-  }
-
-  /** A live book of REST of which the exchange has more levels. */
-  get #isCutOff(): boolean {
-    const { state, book } = this.#sync
-    return state === 'live' && restRules.has(this.#rule) && (book.bids.bound !== null || book.asks.bound !== null)
-  }
-
-  /** A deeper snapshot than the newest is due. It is asked for at once: that happens no more than twice. */
-  #isShallow(): boolean {
-    return this.#isCutOff && this.#heldDepth < this.#dueDepth
-  }
-
   /** A snapshot that the stream should have brought long ago. */
   #isForgotten(now: number, subscribedAt: number): boolean {
     if (this.#sync.state === 'live' || this.#sync.needsSnapshot) return false
-    return now - Math.max(subscribedAt, this.#renewedAt) >= SNAPSHOT_PATIENCE_MS
+    return now - Math.max(subscribedAt, this.#resubscribedAt) >= SNAPSHOT_PATIENCE_MS
   }
 
-  #isShort(): boolean {
-    if (this.#sync.state !== 'live' || !restRules.has(this.#rule)) return false
-    return [...this.#views.values()].some(({ view: { depth } }) => this.#sync.lacks(depth))
+  /** Whether a live book of REST is to be read again. */
+  #isRenewed(now: number): boolean {
+    return restRules.has(this.#rule) && this.#renewal.take(this.#depths, now)
   }
-}
 
-/** Whether an update follows what has this counter, or has made it so. */
-function joins({ firstSequence, prevSequence, sequence }: BookEvent, last: number | null): boolean {
-  if (last === null) return false
-  if (sequence === last || prevSequence === last) return true
-  return prevSequence === null && firstSequence !== null && firstSequence <= last + 1
+  /** Of the views. */
+  get #depths(): readonly number[] {
+    return [...this.#views.values()].map(({ view: { depth } }) => depth)
+  }
 }
 
 function dataOf({ kind, bids, asks, availableDepth, prevSequence, sequence }: ViewChange, depth: number): string {

@@ -1,4 +1,6 @@
+import { BookTopic } from './book-topic.ts'
 import type { FeedEffect } from './feed-io.ts'
+import type { MarketTopic } from './market-topic.ts'
 import { TopicLine } from './messages.ts'
 import type { FeedState, FeedStatus } from './status.ts'
 import type { PaceState } from './topic-pace.ts'
@@ -7,11 +9,15 @@ import type { UpstreamStream } from './upstream-stream.ts'
 
 /** The message rate is a mean over about this long. */
 const RATE_MS = 10_000
+/** A status names no more books than this: all of them may be without a connection at once. */
+const MOST_UNSYNCED = 100
 
 export interface FeedHealthOptions {
   readonly exchange: string
   readonly epoch: string
   readonly upstream: Upstream
+  /** All that the feed follows. */
+  readonly topics: Iterable<MarketTopic>
   readonly counters: { readonly gaps: number; readonly resyncs: number }
   readonly emit: (effect: FeedEffect) => void
 }
@@ -85,7 +91,18 @@ export class FeedHealth {
       rejected: streams.flatMap(({ name, state, rejection }) =>
         state === 'rejected' ? [{ topic: name, reason: rejection ?? 'unknown' }] : [],
       ),
+      unsynced: this.#unsynced(),
     }
+  }
+
+  #unsynced(): FeedStatus['unsynced'] {
+    const unsynced: { readonly symbol: string; readonly reason: string }[] = []
+    for (const topic of this.#options.topics) {
+      const reason = topic instanceof BookTopic ? topic.trouble : null
+      if (reason !== null) unsynced.push({ symbol: topic.instrument.symbol, reason })
+      if (unsynced.length === MOST_UNSYNCED) break
+    }
+    return unsynced
   }
 
   #currentState(): FeedState {

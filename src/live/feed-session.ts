@@ -59,7 +59,14 @@ export class FeedSession {
     const surroundings = { emit, counters, random, turns: new Turns() }
     this.#topics = new FeedTopics({ connector, upstream: this.#upstream, marks: this.#marks, surroundings })
     const { exchange } = connector
-    this.#health = new FeedHealth({ exchange, epoch, upstream: this.#upstream, counters, emit })
+    this.#health = new FeedHealth({
+      exchange,
+      epoch,
+      upstream: this.#upstream,
+      topics: this.#topics.all,
+      counters,
+      emit,
+    })
   }
 
   /** @param now ms UTC */

@@ -27,10 +27,9 @@ export class OrderBook {
   }
 
   /**
-   * @param depth how many levels a side the snapshot could hold: a side with fewer is whole. `null`: both are;
-   *   `undefined`: it is not known, so neither is
+   * @param depth how many levels a side the snapshot could hold: a side with fewer is whole. `null`: both are
    */
-  replace(bids: readonly BookLevel[], asks: readonly BookLevel[], depth: number | null | undefined): void {
+  replace(bids: readonly BookLevel[], asks: readonly BookLevel[], depth: number | null): void {
     this.bids.replace(bids, isWhole(bids, depth))
     this.asks.replace(asks, isWhole(asks, depth))
     this.#trim()
@@ -48,9 +47,9 @@ export class OrderBook {
     return bid !== undefined && ask !== undefined && !this.bids.isBetter(ask, bid)
   }
 
-  /** Whether fewer levels than `depth` remain on a side of which the exchange has more. */
-  lacks(depth: number): boolean {
-    return this.bids.lacks(depth) || this.asks.lacks(depth)
+  /** Whether fewer levels than `depth`, or a share of them, remain on a side of which the exchange has more. */
+  lacks(depth: number, share?: number): boolean {
+    return this.bids.lacks(depth, share) || this.asks.lacks(depth, share)
   }
 
   #trim(): void {
@@ -63,8 +62,8 @@ export class OrderBook {
   }
 }
 
-function isWhole(levels: readonly BookLevel[], depth: number | null | undefined): boolean {
-  return depth === null || (depth !== undefined && levels.length < depth)
+function isWhole(levels: readonly BookLevel[], depth: number | null): boolean {
+  return depth === null || levels.length < depth
 }
 
 function trimSide(side: BookSide, worst: number): void {

@@ -1,7 +1,7 @@
 import type { Candle } from '../domain/candle.ts'
 import type { Interval } from '../domain/interval.ts'
 import type { LiveTrades, StoredTrade, TradeChunk, TradeGap, TradeSpan } from '../domain/trade-chunk.ts'
-import { mergeWindows } from '../domain/window.ts'
+import { bytesOfChunks, bytesOfTrade, giveUpOldest, joinGaps, joinSpans } from './given-up-trades.ts'
 import { MARKED_IDS, type TradeMark } from './trade-ids.ts'
 
 const MINUTE_MS = 60_000
@@ -12,9 +12,12 @@ const CANDLE_BATCH_MS = 5_000
 /** A minute's trades are complete this long after its end: those that wait for a hole to be filled come 10 s late. */
 const CHUNK_SETTLE_MS = 15_000
 /** What waits while the database does not answer. Beyond it the oldest is given up: candles are loaded again from
- *  their coverage, trades leave a gap that says so. */
+ *  their coverage, trades leave a gap that says so. Trades may take an eighth of the memory of an object: about 100,000
+ *  of them, which is an outage of some minutes at 500 a second, and of hours for a feed of quiet instruments. */
 const MOST_WAITING_CANDLES = 20_000
-const MOST_WAITING_CHUNKS = 2_000
+const MOST_WAITING_BYTES = 16_000_000
+/** So much is given up at once: to find out what is the oldest takes a look at all. */
+const GIVEN_UP_BYTES = 1_000_000
 
 export interface ClosedCandle {
   readonly instrumentId: number
@@ -27,8 +30,6 @@ interface OpenChunk {
   readonly trades: StoredTrade[]
   readonly gaps: TradeGap[]
 }
-
-type Time = Omit<TradeSpan, 'instrumentId'>
 
 /** What is ripe to be stored, in one transaction or several. */
 export interface DueRecords {
@@ -46,6 +47,10 @@ export class Recorder {
   #candlesSince = 0
   readonly #open = new Map<number, OpenChunk>()
   #closed: TradeChunk[] = []
+  /** About what all trades take that are not stored: of open chunks, closed ones, and those that are being written. */
+  #bytes = 0
+  readonly #onGivenUp: () => void
+  #isGivingUp = false
   /** Since when each instrument is listened to, as far as that is not stored. */
   readonly #heardFrom = new Map<number, number>()
   /** Counts on over all instruments and minutes: however late a trade comes, no chunk is written over by another one. */
@@ -57,10 +62,14 @@ export class Recorder {
   /** What is being written: neither in the database for certain, nor waiting. */
   #writing: DueRecords | null = null
 
-  /** @param knownTo up to when all trades of an instrument are known, ms UTC: what is waited for was not heard yet */
-  constructor(epoch: string, knownTo: (instrumentId: number) => number) {
+  /**
+   * @param knownTo up to when all trades of an instrument are known, ms UTC: what is waited for was not heard yet
+   * @param onGivenUp trades are given up for the first time since the database last took something
+   */
+  constructor(epoch: string, knownTo: (instrumentId: number) => number, onGivenUp: () => void) {
     this.#epoch = epoch
     this.#knownTo = knownTo
+    this.#onGivenUp = onGivenUp
   }
 
   addCandle(candle: ClosedCandle, now: number): void {
@@ -72,6 +81,8 @@ export class Recorder {
   addTrade(instrumentId: number, trade: StoredTrade): void {
     this.#listen(instrumentId, trade.exchangeTime)
     this.#chunk(instrumentId, trade.exchangeTime).trades.push(trade)
+    this.#bytes += bytesOfTrade(trade)
+    this.#bound()
   }
 
   addGap(instrumentId: number, gap: TradeGap): void {
@@ -116,7 +127,9 @@ export class Recorder {
       const recentIds = trades.slice(-MARKED_IDS).map(({ id }) => id)
       this.#storedMarks.set(instrumentId, { id: last.id, exchangeTime: last.exchangeTime, recentIds })
     }
+    this.#bytes -= bytesOfChunks(this.#writing?.chunks ?? [])
     this.#writing = null
+    this.#isGivingUp = false
   }
 
   /** The newest stored trade of an instrument: all that were added before it are stored or given up. */
@@ -124,15 +137,16 @@ export class Recorder {
     return this.#storedMarks.get(instrumentId) ?? null
   }
 
-  /** The database did not take it: it waits again. The oldest trades beyond the limit become gaps. */
+  /** The database did not take it: it waits again. */
   putBack(): void {
     if (this.#writing === null) return
     const { candles, chunks, heard } = this.#writing
     this.#writing = null
     this.#candles = [...candles, ...this.#candles].slice(-MOST_WAITING_CANDLES)
     const [full, bare] = partition([...chunks, ...this.#closed], ({ trades }) => trades.length > 0)
-    const excess = Math.max(0, full.length - MOST_WAITING_CHUNKS)
-    this.#closed = [...joinGaps([...bare, ...full.slice(0, excess).map(withoutTrades)]), ...full.slice(excess)]
+    this.#closed = [...joinGaps(bare), ...full]
+    this.#weigh()
+    this.#bound()
     this.#heard = joinSpans([...heard, ...this.#heard])
   }
 
@@ -166,6 +180,7 @@ export class Recorder {
     if (open !== undefined) this.#close(instrumentId, open)
     const chunk: OpenChunk = { minute, trades: [], gaps: [] }
     this.#open.set(instrumentId, chunk)
+    this.#bytes += bytesOfChunks([chunk])
     return chunk
   }
 
@@ -173,35 +188,21 @@ export class Recorder {
     this.#open.delete(instrumentId)
     this.#closed.push({ instrumentId, minute, part: this.#nextPart++, epoch: this.#epoch, trades, gaps })
   }
-}
 
-/** A chunk that was given up: that it is missing stays told. */
-function withoutTrades(chunk: TradeChunk): TradeChunk {
-  const { minute, gaps } = chunk
-  return { ...chunk, trades: [], gaps: [...gaps, { from: minute, to: minute + MINUTE_MS, reason: 'not_stored' }] }
-}
+  /** The oldest trades beyond the limit become gaps, but for those that are being written. */
+  #bound(): void {
+    if (this.#bytes <= MOST_WAITING_BYTES || !this.#closed.some(({ trades }) => trades.length > 0)) return
+    this.#closed = giveUpOldest(this.#closed, this.#bytes - MOST_WAITING_BYTES + GIVEN_UP_BYTES)
+    this.#weigh()
+    if (this.#isGivingUp) return
+    this.#isGivingUp = true
+    this.#onGivenUp()
+  }
 
-/** Chunks without trades, one an instrument: gaps that touch, of one reason, become one, as an outage may be long. */
-function joinGaps(chunks: readonly TradeChunk[]): TradeChunk[] {
-  return [...Map.groupBy(chunks, ({ instrumentId }) => instrumentId).values()].flatMap((own) => {
-    const byReason = Map.groupBy(
-      own.flatMap(({ gaps }) => gaps),
-      ({ reason }) => reason,
-    )
-    const gaps = [...byReason].flatMap(([reason, some]) => joinTimes(some).map((time) => ({ ...time, reason })))
-    return own.slice(0, 1).map((chunk) => ({ ...chunk, gaps }))
-  })
-}
-
-/** Spans of one instrument that touch become one. */
-function joinSpans(spans: readonly TradeSpan[]): TradeSpan[] {
-  const byInstrument = Map.groupBy(spans, ({ instrumentId }) => instrumentId)
-  return [...byInstrument].flatMap(([instrumentId, own]) => joinTimes(own).map((time) => ({ instrumentId, ...time })))
-}
-
-function joinTimes(times: readonly Time[]): Time[] {
-  const windows = times.map(({ from, to }) => ({ start: from, end: to }))
-  return mergeWindows(windows).map(({ start, end }) => ({ from: start, to: end }))
+  #weigh(): void {
+    const writing = this.#writing?.chunks ?? []
+    this.#bytes = bytesOfChunks(writing) + bytesOfChunks(this.#closed) + bytesOfChunks(this.#open.values())
+  }
 }
 
 function partition<T>(values: readonly T[], holds: (value: T) => boolean): readonly [T[], T[]] {

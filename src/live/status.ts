@@ -33,6 +33,8 @@ export interface FeedStatus {
   readonly quiet: readonly string[]
   /** Topics that the exchange refused. */
   readonly rejected: readonly { readonly topic: string; readonly reason: string }[]
+  /** Books that are not known to be right, which answer nobody: the first hundred of them. */
+  readonly unsynced: readonly { readonly symbol: string; readonly reason: string }[]
 }
 
 export interface SocketStatus {

@@ -32,5 +32,8 @@ export const feedStatusSchema = z
     stale: z.array(z.string()).openapi({ description: 'Topics whose newest data did not come by the stream' }),
     quiet: z.array(z.string()).openapi({ description: 'Topics in which nothing happens, as the exchange confirms' }),
     rejected: z.array(z.object({ topic: z.string(), reason: z.string() })),
+    unsynced: z
+      .array(z.object({ symbol: z.string(), reason: z.string() }))
+      .openapi({ description: 'Books that are not in sync, and why: at most 100 of them are named' }),
   })
   .openapi('FeedStatus')

@@ -151,10 +151,13 @@ export function levelsOf({ bids, asks }: OrderBook): Changes {
   return { bids: bids.top(Number.POSITIVE_INFINITY), asks: asks.top(Number.POSITIVE_INFINITY) }
 }
 
+/** More levels a side than any snapshot here has: all are whole. */
+export const WHOLE = 1_000
+
 /** A book that is live at state `index`, its snapshot whole. */
 export function liveAt(rule: BookRuleName, given: Market, index: number): BookSync {
-  const sync = new BookSync(rule, { snapshotDepth: 1_000 })
-  sync.snapshot(snapshotAt(rule, given, index))
+  const sync = new BookSync(rule)
+  sync.snapshot(snapshotAt(rule, given, index), WHOLE)
   return sync
 }
 

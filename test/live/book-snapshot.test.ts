@@ -15,6 +15,7 @@ import {
   sample,
   snapshotAt,
   stateAt,
+  WHOLE,
 } from './book-market.ts'
 
 const restRules = ['contiguous', 'bridged'] as const
@@ -30,11 +31,11 @@ describe.each(restRules)('%s: the snapshot of REST', (rule) => {
         const events = counted(rule, given)
         const at = snapshotSeed % (events.length + 1)
         const held = events.slice(0, 1 + (lastSeed % events.length))
-        const sync = new BookSync(rule, { snapshotDepth: 1_000 })
+        const sync = new BookSync(rule)
         expect(sync.needsSnapshot).toBe(true)
         for (const event of held) expect(sync.receive(event)).toBe('held')
         expect(sync.state).toBe('syncing')
-        expect(sync.snapshot(snapshotAt(rule, given, at))).toBe('applied')
+        expect(sync.snapshot(snapshotAt(rule, given, at), WHOLE)).toBe('applied')
         expect(sync.needsSnapshot).toBe(false)
         expect(levelsOf(sync.book)).toEqual(stateAt(given, Math.max(at, held.length)))
         for (const event of events.slice(held.length)) expect(['applied', 'stale']).toContain(sync.receive(event))
@@ -52,9 +53,11 @@ describe.each(restRules)('%s: the snapshot of REST', (rule) => {
         if (event?.sequence == null) throw new Error('a counter is missing')
         fc.pre(Math.max(START, event.sequence - 1) >= (event.firstSequence ?? 0))
         const model = new BookModel().apply(stateAt(given, i)).apply({ bids: event.bids.slice(0, 1), asks: [] })
-        const sync = new BookSync(rule, { snapshotDepth: 1_000 })
+        const sync = new BookSync(rule)
         for (const held of events) sync.receive(held)
-        expect(sync.snapshot({ sequence: event.sequence - 1, exchangeTime: null, ...model.top() })).toBe('applied')
+        expect(sync.snapshot({ sequence: event.sequence - 1, exchangeTime: null, ...model.top() }, WHOLE)).toBe(
+          'applied',
+        )
         expect(levelsOf(sync.book)).toEqual(stateAt(given, events.length))
       }),
     )
@@ -64,11 +67,11 @@ describe.each(restRules)('%s: the snapshot of REST', (rule) => {
     fc.assert(
       fc.property(market, fc.integer({ min: 1, max: 3 }), (given, missed) => {
         const events = counted(rule, given)
-        const sync = new BookSync(rule, { snapshotDepth: 1_000 })
+        const sync = new BookSync(rule)
         for (const event of events.slice(missed)) sync.receive(event)
-        expect(sync.snapshot(snapshotAt(rule, given, 0))).toBe('older')
+        expect(sync.snapshot(snapshotAt(rule, given, 0), WHOLE)).toBe('older')
         expect([sync.state, sync.needsSnapshot]).toEqual(['syncing', true])
-        expect(sync.snapshot(snapshotAt(rule, given, events.length))).toBe('applied')
+        expect(sync.snapshot(snapshotAt(rule, given, events.length), WHOLE)).toBe('applied')
         expect(levelsOf(sync.book)).toEqual(stateAt(given, events.length))
       }),
     )
@@ -77,11 +80,11 @@ describe.each(restRules)('%s: the snapshot of REST', (rule) => {
   it('shows a hole among what was held, and the part behind it serves the next snapshot', () => {
     const given = sample(eight)
     const events = counted(rule, given)
-    const sync = new BookSync(rule, { snapshotDepth: 1_000 })
+    const sync = new BookSync(rule)
     for (const event of [...events.slice(0, 3), ...events.slice(4)]) sync.receive(event)
-    expect(sync.snapshot(snapshotAt(rule, given, 1))).toBe('gap')
-    expect(sync.snapshot(snapshotAt(rule, given, 1))).toBe('older')
-    expect(sync.snapshot(snapshotAt(rule, given, 5))).toBe('applied')
+    expect(sync.snapshot(snapshotAt(rule, given, 1), WHOLE)).toBe('gap')
+    expect(sync.snapshot(snapshotAt(rule, given, 1), WHOLE)).toBe('older')
+    expect(sync.snapshot(snapshotAt(rule, given, 5), WHOLE)).toBe('applied')
     expect(levelsOf(sync.book)).toEqual(stateAt(given, 8))
   })
 
@@ -91,12 +94,12 @@ describe.each(restRules)('%s: the snapshot of REST', (rule) => {
     const sync = liveAt(rule, given, 0)
     const outcomes = [...events.slice(0, 3), ...events.slice(4)].map((event) => sync.receive(event))
     expect(outcomes).toEqual(['applied', 'applied', 'applied', 'gap', 'held', 'held', 'held'])
-    expect(sync.snapshot(snapshotAt(rule, given, 4))).toBe('applied')
+    expect(sync.snapshot(snapshotAt(rule, given, 4), WHOLE)).toBe('applied')
     expect(levelsOf(sync.book)).toEqual(stateAt(given, 8))
   })
 
   it('is refused without a counter', () => {
-    expect(new BookSync(rule).snapshot({ sequence: null, exchangeTime: null, bids: [], asks: [] })).toBe('older')
+    expect(new BookSync(rule).snapshot({ sequence: null, exchangeTime: null, bids: [], asks: [] }, WHOLE)).toBe('older')
   })
 
   it('is waited for within bounds: more than 10,000 levels are a gap', () => {
@@ -106,13 +109,13 @@ describe.each(restRules)('%s: the snapshot of REST', (rule) => {
       sync.receive(bookEvent({ firstSequence: i + 1, prevSequence: i, sequence: i + 1, bids })),
     )
     expect(outcomes.indexOf('gap')).toBe(101)
-    expect(sync.snapshot({ sequence: 50, exchangeTime: null, bids, asks: [] })).toBe('older')
-    expect(sync.snapshot({ sequence: 102, exchangeTime: null, bids, asks: [] })).toBe('applied')
+    expect(sync.snapshot({ sequence: 50, exchangeTime: null, bids, asks: [] }, WHOLE)).toBe('older')
+    expect(sync.snapshot({ sequence: 102, exchangeTime: null, bids, asks: [] }, WHOLE)).toBe('applied')
   })
 
   it('takes a long row of updates that are said to be contained for a counter that has started anew', () => {
     const sync = new BookSync(rule)
-    sync.snapshot({ sequence: 10_000, exchangeTime: null, bids: [level(1, 1)], asks: [level(2, 1)] })
+    sync.snapshot({ sequence: 10_000, exchangeTime: null, bids: [level(1, 1)], asks: [level(2, 1)] }, WHOLE)
     const outcomes = Array.from({ length: 101 }, (_, i) =>
       sync.receive(bookEvent({ firstSequence: i + 2, prevSequence: i, sequence: i + 2 })),
     )
@@ -124,8 +127,8 @@ describe.each(restRules)('%s: the snapshot of REST', (rule) => {
       fc.property(markets(60, { minLength: 20, maxLength: 80 }), (given) => {
         const cut = 30
         const { sequence, exchangeTime, bids, asks } = snapshotAt(rule, given, 0)
-        const sync = new BookSync(rule, { snapshotDepth: cut })
-        sync.snapshot({ sequence, exchangeTime, bids: bids.slice(0, cut), asks: asks.slice(0, cut) })
+        const sync = new BookSync(rule)
+        sync.snapshot({ sequence, exchangeTime, bids: bids.slice(0, cut), asks: asks.slice(0, cut) }, cut)
         counted(rule, given).forEach((event, i) => {
           sync.receive(event)
           const truth = stateAt(given, i + 1)
@@ -153,7 +156,7 @@ describe.each(restRules)('%s: the snapshot of REST', (rule) => {
         const { generation } = sync
         sync.expectSnapshot()
         for (const event of events.slice(asked)) expect(sync.receive(event)).toBe('applied')
-        expect(sync.snapshot(snapshotAt(rule, given, snapshot))).toBe('applied')
+        expect(sync.snapshot(snapshotAt(rule, given, snapshot), WHOLE)).toBe('applied')
         expect([sync.state, sync.generation]).toEqual(['live', generation])
         expect(sync.sequence).toBe(events.at(-1)?.sequence)
         expect(levelsOf(sync.book)).toEqual(stateAt(given, events.length))
@@ -166,9 +169,9 @@ describe.each(restRules)('%s: the snapshot of REST', (rule) => {
     const events = counted(rule, given)
     const sync = liveAt(rule, given, 0)
     for (const event of events.slice(0, 4)) sync.receive(event)
-    expect([sync.snapshot(snapshotAt(rule, given, 2)), sync.state]).toEqual(['older', 'live'])
+    expect([sync.snapshot(snapshotAt(rule, given, 2), WHOLE), sync.state]).toEqual(['older', 'live'])
     for (const event of events.slice(4)) sync.receive(event)
-    expect(sync.snapshot(snapshotAt(rule, given, 4))).toBe('applied')
+    expect(sync.snapshot(snapshotAt(rule, given, 4), WHOLE)).toBe('applied')
     expect(levelsOf(sync.book)).toEqual(stateAt(given, 8))
   })
 
@@ -183,8 +186,8 @@ describe.each(restRules)('%s: the snapshot of REST', (rule) => {
       for (const event of events.slice(from, asked)) sync.receive(event)
       sync.expectSnapshot()
       for (const event of events.slice(asked, until)) sync.receive(event)
-      if (from > 0) expect([sync.snapshot(snapshotAt(rule, given, 2)), sync.state]).toEqual(['older', 'live'])
-      expect(sync.snapshot(snapshotAt(rule, given, asked + 1))).toBe('applied')
+      if (from > 0) expect([sync.snapshot(snapshotAt(rule, given, 2), WHOLE), sync.state]).toEqual(['older', 'live'])
+      expect(sync.snapshot(snapshotAt(rule, given, asked + 1), WHOLE)).toBe('applied')
       expect(levelsOf(sync.book)).toEqual(stateAt(given, until))
     }
   })
@@ -193,18 +196,18 @@ describe.each(restRules)('%s: the snapshot of REST', (rule) => {
     const spanning = bookEvent({ firstSequence: 90, prevSequence: 80, sequence: 110 })
     const snapshot = { sequence: 100, exchangeTime: null, bids: [level(1, 1)], asks: [level(2, 1)] }
     const live = new BookSync(rule)
-    live.snapshot(snapshot)
+    live.snapshot(snapshot, WHOLE)
     expect([live.receive(spanning), live.receive(spanning), live.sequence]).toEqual(['applied', 'stale', 110])
     const waiting = new BookSync(rule)
     waiting.receive(spanning)
-    waiting.snapshot(snapshot)
+    waiting.snapshot(snapshot, WHOLE)
     expect([waiting.sequence, waiting.receive(spanning)]).toEqual([110, 'stale'])
   })
 
   it('may be ahead of a live book', () => {
     const given = sample(eight)
     const sync = liveAt(rule, given, 0)
-    expect(sync.snapshot(snapshotAt(rule, given, 5))).toBe('applied')
+    expect(sync.snapshot(snapshotAt(rule, given, 5), WHOLE)).toBe('applied')
     const outcomes = counted(rule, given).map((event) => sync.receive(event))
     expect(outcomes.slice(-3)).toEqual(['applied', 'applied', 'applied'])
     expect(levelsOf(sync.book)).toEqual(stateAt(given, 8))
@@ -215,16 +218,16 @@ describe.each(restRules)('%s: the snapshot of REST', (rule) => {
   })
 
   it('may be crossed: what comes meanwhile is held, and a sound one makes the book live', () => {
-    const sync = new BookSync(rule, { snapshotDepth: 1_000 })
+    const sync = new BookSync(rule)
     const crossed = { sequence: 5, exchangeTime: null, bids: [level(3, 1)], asks: [level(2, 1)] }
-    expect([sync.snapshot(crossed), sync.state, sync.needsSnapshot]).toEqual(['crossed', 'syncing', true])
-    expect([sync.snapshot(crossed), sync.state, sync.needsSnapshot]).toEqual(['crossed', 'crossed', true])
+    expect([sync.snapshot(crossed, WHOLE), sync.state, sync.needsSnapshot]).toEqual(['crossed', 'syncing', true])
+    expect([sync.snapshot(crossed, WHOLE), sync.state, sync.needsSnapshot]).toEqual(['crossed', 'crossed', true])
     const bids = Array.from({ length: 6_000 }, () => level(1, 1))
     const update = (sequence: number) =>
       bookEvent({ firstSequence: sequence, prevSequence: sequence - 1, sequence, bids })
     expect([6, 7, 8].map((sequence) => sync.receive(update(sequence)))).toEqual(['held', 'held', 'held'])
     const sound = { sequence: 8, exchangeTime: null, bids: [level(1, 2)], asks: [level(2, 1)] }
-    expect([sync.snapshot(sound), sync.state]).toEqual(['applied', 'live'])
+    expect([sync.snapshot(sound, WHOLE), sync.state]).toEqual(['applied', 'live'])
   })
 })
 
@@ -272,7 +275,7 @@ describe.each(streamedRules)('%s: the snapshot of the stream', (rule) => {
   })
 
   it('is whole as far as the topic goes', () => {
-    const sync = new BookSync(rule, { snapshotDepth: 1 })
+    const sync = new BookSync(rule)
     sync.receive(bookEvent({ kind: 'snapshot', sequence: 5, bids: [level(1, 1)], asks: [level(2, 1)] }))
     expect(sync.lacks(1_000)).toBe(false)
     expect([sync.book.bids.bound, sync.book.asks.bound]).toEqual([null, null])

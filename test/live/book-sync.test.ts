@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { BookSync } from '../../src/live/book-sync.ts'
-import { bookEvent, counted, level, levelsOf, liveAt, markets, snapshotAt, stateAt } from './book-market.ts'
+import { bookEvent, counted, level, levelsOf, liveAt, markets, snapshotAt, stateAt, WHOLE } from './book-market.ts'
 
 const countingRules = ['contiguous', 'bridged', 'linked', 'counted'] as const
 const everyRule = [...countingRules, 'connection'] as const
@@ -31,7 +31,7 @@ describe.each(everyRule)('%s', (rule) => {
         expect([sync.state, sync.sequence, sync.exchangeTime]).toEqual(['empty', null, null])
         expect(levelsOf(sync.book)).toEqual({ bids: [], asks: [] })
         expect(sync.generation).toBeGreaterThan(generation)
-        sync.snapshot(snapshotAt(rule, given, 1))
+        sync.snapshot(snapshotAt(rule, given, 1), WHOLE)
         expect([sync.state, levelsOf(sync.book)]).toEqual(['live', stateAt(given, 1)])
       }),
     )

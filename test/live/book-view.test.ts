@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { BookSync } from '../../src/live/book-sync.ts'
 import { BookView, type ViewChange } from '../../src/live/book-view.ts'
-import { BookModel, bookEvent, counted, level, markets, snapshotAt, stateAt } from './book-market.ts'
+import { BookModel, bookEvent, counted, level, markets, snapshotAt, stateAt, WHOLE } from './book-market.ts'
 
 /** What a client makes of the changes that it is told. */
 class Client {
@@ -23,12 +23,15 @@ class Client {
 
 function live(bids: readonly (readonly [number, number])[], asks: readonly (readonly [number, number])[]): BookSync {
   const sync = new BookSync('counted')
-  sync.snapshot({
-    sequence: 1,
-    exchangeTime: 5,
-    bids: bids.map(([price, size]) => level(price, size)),
-    asks: asks.map(([price, size]) => level(price, size)),
-  })
+  sync.snapshot(
+    {
+      sequence: 1,
+      exchangeTime: 5,
+      bids: bids.map(([price, size]) => level(price, size)),
+      asks: asks.map(([price, size]) => level(price, size)),
+    },
+    WHOLE,
+  )
   return sync
 }
 
@@ -43,8 +46,8 @@ describe('BookView', () => {
     )
     fc.assert(
       fc.property(run, ([given, depth, flushes]) => {
-        const sync = new BookSync('contiguous', { snapshotDepth: 1_000 })
-        sync.snapshot(snapshotAt('contiguous', given, 0))
+        const sync = new BookSync('contiguous')
+        sync.snapshot(snapshotAt('contiguous', given, 0), WHOLE)
         const view = new BookView(depth)
         const client = new Client()
         counted('contiguous', given).forEach((event, i) => {
@@ -169,7 +172,7 @@ describe('BookView', () => {
     sync.receive(bookEvent({ sequence: 7 }))
     expect([sync.state, view.update(sync), view.snapshot()]).toEqual(['syncing', null, null])
     const snapshot = { sequence: 9, exchangeTime: 8, bids: [level(9, 1)], asks: [level(11, 1)] }
-    sync.snapshot(snapshot)
+    sync.snapshot(snapshot, WHOLE)
     expect(view.snapshot()).toBeNull()
     expect(view.update(sync)).toEqual({ kind: 'snapshot', availableDepth: 1, prevSequence: null, ...snapshot })
   })
@@ -184,7 +187,7 @@ describe('BookView', () => {
     )
     const view = new BookView(5)
     view.update(sync)
-    sync.snapshot({ sequence: 1, exchangeTime: 9, bids: [level(9, 2), level(8, 1)], asks: [level(11, 1)] })
+    sync.snapshot({ sequence: 1, exchangeTime: 9, bids: [level(9, 2), level(8, 1)], asks: [level(11, 1)] }, WHOLE)
     expect(view.update(sync)).toMatchObject({ kind: 'update', bids: [level(9, 2)], asks: [], prevSequence: 1 })
   })
 

@@ -1,4 +1,4 @@
-import { expect, it } from 'vitest'
+import { expect, it, vi } from 'vitest'
 import { FeedRuntime } from '../../durable-objects/feed-runtime.ts'
 import { decimal } from '../../src/domain/decimal.ts'
 import type { TradeChunk } from '../../src/domain/trade-chunk.ts'
@@ -7,7 +7,7 @@ import type { FeedEffect } from '../../src/live/feed-io.ts'
 import type { FeedSession } from '../../src/live/feed-session.ts'
 import type { FeedStore } from '../../src/store/feed-store.ts'
 import { createHub } from './client.ts'
-import { MINUTE, START } from './session.ts'
+import { HOUR, MINUTE, START } from './session.ts'
 
 const NOW = START + 10 * MINUTE
 
@@ -18,7 +18,8 @@ function storeTrade(seq: number): FeedEffect {
 }
 
 /** A feed whose session wants what the test says, and whose database answers when the test lets it. */
-function createFeed() {
+function createFeed({ realTickMs = 1_000_000 } = {}) {
+  const time = { now: NOW }
   const wanted: FeedEffect[] = []
   const session: unknown = {
     epoch: 'e',
@@ -28,6 +29,7 @@ function createFeed() {
   }
   const written: string[][] = []
   const answers: (() => void)[] = []
+  const pruned: number[] = []
   const store: unknown = {
     readRecorded: async () => [],
     writeCandles: async () => undefined,
@@ -35,24 +37,28 @@ function createFeed() {
       written.push(chunks.flatMap(({ trades }) => trades.map(({ id }) => id)))
       return new Promise<void>((resolve) => answers.push(resolve))
     },
+    pruneTrades: async (before: number) => {
+      pruned.push(before - NOW)
+      if (pruned.length === 1) throw new Error('out of reach')
+    },
   }
   const runtime = new FeedRuntime({
     connector: connectors.binance,
     session: session as FeedSession,
     hub: createHub({ exchanges: ['binance'], pathExchange: 'binance' }),
-    // The only tick is that of the start.
-    clock: { now: () => NOW, realMs: () => 1_000_000, at: (real: number) => real },
+    // Unless a test wants more, the only tick is that of the start.
+    clock: { now: () => time.now, realMs: () => realTickMs, at: (real: number) => real },
     loader: () => {
       throw new Error('nothing is asked of it')
     },
     openStore: async () => store as FeedStore,
-    tradeRetentionMs: 1,
+    tradeRetentionMs: HOUR,
     onTick: () => undefined,
     onFlush: () => undefined,
     onSuperseded: () => undefined,
   })
   const settle = () => new Promise<void>((resolve) => setTimeout(resolve))
-  return { runtime, wanted, written, answers, settle }
+  return { runtime, time, wanted, written, answers, pruned, settle }
 }
 
 it('stores what came during a write as well, when it is stopped', async () => {
@@ -73,4 +79,23 @@ it('stores what came during a write as well, when it is stopped', async () => {
   answers.shift()?.()
   await stopped
   expect(runtime.checkpoint().trades[1]).toMatchObject({ id: '2' })
+})
+
+it('deletes old trades soon after its start, and each hour from then on', async () => {
+  const { runtime, time, pruned } = createFeed({ realTickMs: 1 })
+  runtime.start()
+  const passes = async (to: number, times: number) => {
+    time.now = NOW + to
+    await vi.waitFor(() => expect(pruned).toHaveLength(times))
+    await new Promise<void>((resolve) => setTimeout(resolve, 50))
+    expect(pruned).toHaveLength(times)
+  }
+  await passes(2 * MINUTE, 0)
+  await passes(3 * MINUTE, 1)
+  // The first time it failed.
+  await passes(6 * MINUTE, 2)
+  await passes(65 * MINUTE, 2)
+  await passes(66 * MINUTE, 3)
+  expect(pruned).toEqual([3 * MINUTE - HOUR, 6 * MINUTE - HOUR, 66 * MINUTE - HOUR])
+  await runtime.stop()
 })

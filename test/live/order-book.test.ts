@@ -121,12 +121,6 @@ describe('the range that a snapshot knows', () => {
     expect(book.bids.top(20).at(-1)).toEqual(level('90', '3'))
   })
 
-  it('takes every snapshot as cut off where nothing is known of its depth', () => {
-    const book = new OrderBook()
-    book.replace([level('9', '1')], [level('11', '1')], undefined)
-    expect([book.bids.bound, book.asks.bound]).toEqual(['9', '11'])
-  })
-
   it('lacks a depth when fewer levels remain, but not before half of the snapshot is gone', () => {
     const { bids, asks } = ladder(10, 100, 1)
     const book = new OrderBook()

@@ -41,7 +41,7 @@ describe.skipIf(files.length === 0)('recorded order books', () => {
     const events = booksIn(`${folder}/depth/cryptofeed-${symbol}.ndjson`)
     const sync = new BookSync(rule)
     const result = replay(sync, events, () => {
-      if (sync.needsSnapshot) sync.snapshot({ ...snapshot, sequence: Number(snapshot.sequence) })
+      if (sync.needsSnapshot) sync.snapshot({ ...snapshot, sequence: Number(snapshot.sequence) }, snapshot.bids.length)
     })
     expect(result).toMatchObject({ crossings: 0, state: 'live' })
     expect(result.outcomes).not.toHaveProperty('gap')
@@ -68,7 +68,7 @@ describe.skipIf(files.length === 0)('recorded order books', () => {
   it('of OKX name the counter that they follow', () => {
     const [first, ...others] = booksIn('okx/books/tickvault-btcusdt-tail.ndjson')
     const sync = new BookSync('linked')
-    expect(first && sync.snapshot({ ...first, exchangeTime: null })).toBe('applied')
+    expect(first && sync.snapshot({ ...first, exchangeTime: null }, first.bids.length)).toBe('applied')
     expect(replay(sync, others).outcomes).toEqual({ applied: 4 })
   })
 })

@@ -1,12 +1,16 @@
-import { expect, it } from 'vitest'
+import { expect, it, vi } from 'vitest'
 import { decimal } from '../../src/domain/decimal.ts'
 import type { StoredTrade } from '../../src/domain/trade-chunk.ts'
 import { Recorder } from '../../src/live/recorder.ts'
-import { MINUTE, SECOND, START } from './session.ts'
+import { HOUR, MINUTE, SECOND, START } from './session.ts'
 
 function trade(seq: number, exchangeTime: number): StoredTrade {
   const [price, size] = [decimal('100'), decimal('1')]
   return { id: String(seq), price, size, side: 'buy', exchangeTime, receivedTime: exchangeTime, seq }
+}
+
+function createRecorder(knownTo = (_id: number) => Number.POSITIVE_INFINITY, onGivenUp = () => {}): Recorder {
+  return new Recorder('e', knownTo, onGivenUp)
 }
 
 function candle(openTime: number) {
@@ -17,7 +21,7 @@ function candle(openTime: number) {
 }
 
 it('gives the trades of a minute once it is over, and says what was listened to', () => {
-  const recorder = new Recorder('e', () => Number.POSITIVE_INFINITY)
+  const recorder = createRecorder()
   recorder.addTrade(1, trade(1, START + 10 * SECOND))
   recorder.addTrade(1, trade(2, START + 50 * SECOND))
   recorder.addTrade(2, trade(1, START + 55 * SECOND))
@@ -36,7 +40,7 @@ it('gives the trades of a minute once it is over, and says what was listened to'
 })
 
 it('opens a new part for what comes late, and for what is too much', () => {
-  const recorder = new Recorder('e', () => Number.POSITIVE_INFINITY)
+  const recorder = createRecorder()
   for (let seq = 1; seq <= 2_001; seq++) recorder.addTrade(1, trade(seq, START + seq))
   recorder.addTrade(1, trade(2_002, START + MINUTE))
   recorder.addTrade(1, trade(2_003, START + 5))
@@ -47,7 +51,7 @@ it('opens a new part for what comes late, and for what is too much', () => {
 })
 
 it('never takes a part twice, however late a trade comes', () => {
-  const recorder = new Recorder('e', () => Number.POSITIVE_INFINITY)
+  const recorder = createRecorder()
   const parts = new Set<number>()
   for (let minute = 0; minute < 20_002; minute++) recorder.addTrade(1, trade(minute, START + minute * MINUTE))
   recorder.addTrade(1, trade(20_002, START))
@@ -56,7 +60,7 @@ it('never takes a part twice, however late a trade comes', () => {
 })
 
 it('knows the newest trade that is stored', () => {
-  const recorder = new Recorder('e', () => Number.POSITIVE_INFINITY)
+  const recorder = createRecorder()
   for (let seq = 1; seq <= 60; seq++) recorder.addTrade(1, trade(seq, START + seq))
   recorder.takeDue(START + 2 * MINUTE)
   expect(recorder.storedMark(1)).toBe(null)
@@ -74,7 +78,7 @@ it('knows the newest trade that is stored', () => {
 })
 
 it('lets candles wait for each other, and gives all when asked', () => {
-  const recorder = new Recorder('e', () => Number.POSITIVE_INFINITY)
+  const recorder = createRecorder()
   recorder.addCandle(candle(START), START)
   expect(recorder.takeDue(START + 4 * SECOND).candles).toEqual([])
   recorder.addCandle(candle(START + MINUTE), START + 4 * SECOND)
@@ -86,7 +90,7 @@ it('lets candles wait for each other, and gives all when asked', () => {
 })
 
 it('says what is not stored for certain: what waits, and what is being written', () => {
-  const recorder = new Recorder('e', () => Number.POSITIVE_INFINITY)
+  const recorder = createRecorder()
   recorder.addTrade(1, trade(1, START))
   recorder.addGap(1, { from: START + 1, to: START + 5, reason: 'trades_missing' })
   const now = START + 2 * MINUTE
@@ -101,42 +105,89 @@ it('says what is not stored for certain: what waits, and what is being written',
   expect(recorder.waiting(7, now)).toEqual({ trades: [], gaps: [], heard: null })
 })
 
+/** So many trades of an instrument as make a chunk, in a minute of its own. */
+const FULL = 2_000
+
+function addMinute(recorder: Recorder, minute: number, id = 1): void {
+  for (let n = 0; n < FULL; n++) recorder.addTrade(id, trade(minute * FULL + n, START + minute * MINUTE + n))
+}
+
 it('keeps what the database did not take, in order; of too much the oldest becomes a gap', () => {
-  const recorder = new Recorder('e', () => Number.POSITIVE_INFINITY)
-  for (let minute = 0; minute < 2_010; minute++) recorder.addTrade(1, trade(minute, START + minute * MINUTE))
-  const now = START + 3_000 * MINUTE
+  const givenUp = vi.fn()
+  const recorder = createRecorder(undefined, givenUp)
+  for (let minute = 0; minute < 40; minute++) addMinute(recorder, minute)
+  const now = START + 100 * MINUTE
   recorder.takeDue(now)
   recorder.putBack()
-  recorder.addTrade(1, trade(9_999, START + 2_999 * MINUTE))
-  const { chunks, heard } = recorder.takeDue(now + MINUTE)
-  expect(chunks).toHaveLength(2_002)
+  expect(givenUp).not.toHaveBeenCalled()
+  for (let minute = 40; minute < 70; minute++) addMinute(recorder, minute)
+  recorder.putBack()
+  expect(givenUp).toHaveBeenCalledOnce()
+  const { chunks, heard } = recorder.takeDue(now)
   const [bare, ...others] = chunks
-  expect(bare).toMatchObject({ trades: [], gaps: [{ from: START, to: START + 10 * MINUTE, reason: 'not_stored' }] })
-  expect(others.filter(({ trades }) => trades.length === 0)).toEqual([])
-  expect(chunks.at(-1)?.trades).toMatchObject([{ seq: 9_999 }])
-  expect(heard[0]).toEqual({ instrumentId: 1, from: START, to: now - MINUTE })
+  const kept = others.length
+  expect(kept).toBeGreaterThan(50)
+  expect(kept).toBeLessThan(60)
+  const lost = { from: START, to: START + (70 - kept) * MINUTE, reason: 'not_stored' }
+  expect(bare).toMatchObject({ trades: [], gaps: [lost] })
+  expect(others.flatMap(({ trades }) => trades.map(({ seq }) => seq))).toEqual(
+    Array.from({ length: kept * FULL }, (_, n) => (70 - kept) * FULL + n),
+  )
+  expect(heard[0]).toMatchObject({ instrumentId: 1, from: START })
+  recorder.stored()
+  for (let minute = 70; minute < 140; minute++) addMinute(recorder, minute)
+  expect(givenUp).toHaveBeenCalledTimes(2)
+})
+
+it('keeps no more while a write does not end, and gives up nothing of what is being written', () => {
+  const givenUp = vi.fn()
+  const recorder = createRecorder(undefined, givenUp)
+  for (let minute = 0; minute < 10; minute++) addMinute(recorder, minute)
+  const written = recorder.takeDue(START + 11 * MINUTE).chunks
+  expect(written).toHaveLength(10)
+  for (let minute = 10; minute < 150; minute++) addMinute(recorder, minute)
+  expect(givenUp).toHaveBeenCalledOnce()
+  const { trades, gaps } = recorder.waiting(1, START + 150 * MINUTE)
+  expect(trades.length).toBeLessThan(60 * FULL)
+  expect(trades.slice(0, 10 * FULL)).toEqual(written.flatMap((chunk) => chunk.trades))
+  const { exchangeTime: first } = trades[10 * FULL] ?? { exchangeTime: 0 }
+  expect(gaps).toEqual([{ from: START + 10 * MINUTE, to: first, reason: 'not_stored' }])
+})
+
+it('keeps what little there is of quiet instruments through an outage of hours', () => {
+  const givenUp = vi.fn()
+  const recorder = createRecorder(undefined, givenUp)
+  for (let minute = 0; minute < 12 * 60; minute++) {
+    for (let id = 1; id <= 20; id++) recorder.addTrade(id, trade(minute, START + minute * MINUTE))
+    recorder.takeDue(START + minute * MINUTE)
+    recorder.putBack()
+  }
+  expect(givenUp).not.toHaveBeenCalled()
+  expect(recorder.waiting(1, START + 12 * HOUR).trades).toHaveLength(12 * 60)
 })
 
 it('lets an outage of the database grow neither what was heard nor what was lost', () => {
-  const recorder = new Recorder('e', () => Number.POSITIVE_INFINITY)
-  for (let minute = 0; minute < 1_500; minute++) {
-    for (const instrument of [1, 2]) recorder.addTrade(instrument, trade(minute, START + minute * MINUTE))
+  const recorder = createRecorder()
+  const MINUTES = 60
+  for (let minute = 0; minute < MINUTES; minute++) {
+    for (const id of [1, 2]) addMinute(recorder, minute, id)
     recorder.takeDue(START + (minute + 1) * MINUTE + 15 * SECOND)
     recorder.putBack()
   }
-  const end = START + 1_500 * MINUTE
+  const end = START + MINUTES * MINUTE
   const { chunks, heard } = recorder.takeDue(end + 15 * SECOND)
   expect(heard).toEqual([1, 2].map((instrumentId) => ({ instrumentId, from: START, to: end })))
-  expect(chunks.flatMap(({ gaps }) => gaps)).toEqual([
-    { from: START, to: START + 500 * MINUTE, reason: 'not_stored' },
-    { from: START, to: START + 500 * MINUTE, reason: 'not_stored' },
-  ])
-  expect(chunks).toHaveLength(2_002)
+  const lost = chunks.filter(({ gaps }) => gaps.length > 0)
+  expect(lost.map(({ instrumentId }) => instrumentId).sort()).toEqual([1, 2])
+  for (const { instrumentId, trades, gaps } of lost) {
+    const kept = chunks.filter((chunk) => chunk.instrumentId === instrumentId && chunk.trades.length > 0)
+    expect([trades, gaps]).toEqual([[], [{ from: START, to: kept[0]?.minute, reason: 'not_stored' }]])
+  }
 })
 
 it('claims to have heard no more than what is known: what is waited for may be missing', () => {
   let knownTo = START + 90 * SECOND
-  const recorder = new Recorder('e', () => knownTo)
+  const recorder = createRecorder(() => knownTo)
   recorder.addTrade(1, trade(1, START))
   const now = START + 5 * MINUTE
   expect(recorder.waiting(1, now).heard).toEqual({ from: START, to: knownTo })
@@ -149,7 +200,7 @@ it('claims to have heard no more than what is known: what is waited for may be m
 })
 
 it('ends with the stream: what was listened to ends there', () => {
-  const recorder = new Recorder('e', () => Number.POSITIVE_INFINITY)
+  const recorder = createRecorder()
   recorder.addTrade(1, trade(1, START))
   recorder.endTrades(1, START + 30 * SECOND)
   expect(recorder.takeDue(START + 31 * SECOND)).toMatchObject({

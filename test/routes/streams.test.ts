@@ -21,6 +21,7 @@ const STATUS: FeedStatus = {
   stale: [],
   quiet: ['trades:okx:BTC-USDT'],
   rejected: [{ topic: 'trades:okx:NO-NE', reason: 'no such instrument' }],
+  unsynced: [{ symbol: 'ETH-USDT', reason: 'the book was crossed' }],
 }
 
 it.each(['start', 'stop'])('%ss a feed for who has the token', async (verb) => {
