@@ -218,6 +218,29 @@ describe('candles built from trades', () => {
     expect(closed(played, BUILT).filter((minute) => minute !== '?')).toEqual(['0', '1', '-', '3', '4', '5', '6', '7'])
   })
 
+  it('are asked for as they come to be ripe, though not one of the newer slots is sure', () => {
+    const { played, flow, miss } = built()
+    const pass = () => {
+      flow(SECOND)
+      for (const effect of played.freshEffects()) {
+        const refusal = { ok: false, code: 'rate_limited', detail: 'too many' } as const
+        if (effect.kind === 'ask-trades') {
+          const { hole, instrument } = effect
+          played.take({ kind: 'trades', instrumentId: instrument.id, hole, answer: refusal })
+        } else if (effect.kind === 'ask-candles')
+          answer(
+            played,
+            [0, 1, 2, 3, 4, 5].map((n) => candle(n)),
+          )
+      }
+    }
+    for (let second = 30; second < 6 * 60; second++) {
+      if (second % 60 === 35) miss()
+      pass()
+    }
+    expect(closed(played, BUILT).filter((minute) => !'?-'.includes(minute))).toEqual(['0', '1', '2', '3'])
+  })
+
   it('are never built before their trades are heard', () => {
     const played = new Play('coinbase', { isHelpful: false })
     played.take({ kind: 'record', instruments: [{ instrument: played.instrument('BTC-USD'), intervals: ['1m'] }] })
