@@ -89,6 +89,11 @@ export class BuiltCandlesTopic extends CandleOutput implements TradeListener {
     else this.#fail(input.answer.detail, now)
   }
 
+  override rejected(reason: string, now: number): void {
+    this.#hasNews = false
+    super.rejected(reason, now)
+  }
+
   override lost(): void {}
 
   override suspect(): void {}

@@ -23,6 +23,12 @@ export abstract class CandleOutput extends MarketTopic {
     return this.line(key)?.state(exchangeTime, receivedTime, candleData(this.interval, candle, false)) ?? null
   }
 
+  /** What stands open will never be more than that. */
+  override rejected(reason: string, now: number): void {
+    this.#open = null
+    super.rejected(reason, now)
+  }
+
   override end(marks: TopicMarks): void {
     delete marks.candles[this.markKey]
   }

@@ -8,11 +8,12 @@ import type { TradeMark } from './trade-ids.ts'
 import { TradeLine } from './trade-line.ts'
 import type { TradeOutcome } from './trade-outcome.ts'
 
-/** Told of every trade that is published, of every gap among them, and when their stream is found to be dead. */
+/** Told of every trade that is published, of every gap among them, and when their stream is dead or refused. */
 export interface TradeListener {
   trade(trade: TradeEvent, now: number): void
   gap(from: number, to: number, now: number): void
   stale(now: number): void
+  rejected(reason: string, now: number): void
 }
 
 /** The trades of an instrument: each once, in order, numbered whether or not a client listens, for they are stored. */
@@ -91,6 +92,11 @@ export class TradesTopic extends MarketTopic {
   override stale(now: number): void {
     super.stale(now)
     for (const listener of this.listeners) listener.stale(now)
+  }
+
+  override rejected(reason: string, now: number): void {
+    super.rejected(reason, now)
+    for (const listener of this.listeners) listener.rejected(reason, now)
   }
 
   override tick(now: number): void {

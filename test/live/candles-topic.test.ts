@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import type { Candle } from '../../src/domain/candle.ts'
 import { decimal } from '../../src/domain/decimal.ts'
-import { HOUR, MINUTE, Play, SECOND, START } from './session.ts'
+import { HOUR, MINUTE, Play, SECOND, START, topicOf } from './session.ts'
 import { binanceCandle } from './session-exchange.ts'
 
 const CANDLES = 'candles:binance:BTC-USDT:1m'
@@ -239,6 +239,21 @@ describe('candles built from trades', () => {
       pass()
     }
     expect(closed(played, BUILT).filter((minute) => !'?-'.includes(minute))).toEqual(['0', '1', '2', '3'])
+  })
+
+  it('end where the exchange refuses their trades: clients are told, and see none that stands open', () => {
+    const played = new Play('coinbase')
+    played.demand(BUILT)
+    played.trade('BTC-USD', 1)
+    played.wait(70 * SECOND, () => played.trade('BTC-USD', played.now / SECOND))
+    expect(played.session.state(topicOf(BUILT), played.now).message).not.toBeNull()
+    played.trade('BTC-USD', 1 + played.now / SECOND)
+    played.newest = () => ({ ok: false, code: 'unknown_instrument', detail: 'NotFound' })
+    played.wait(HOUR)
+    expect(played.status.rejected).toMatchObject([{ topic: 'matches:BTC-USD' }])
+    const gaps = played.told(BUILT, 'gap').map(({ data }) => data['reason'])
+    expect(gaps).toContain('rejected by the exchange: NotFound')
+    expect(played.session.state(topicOf(BUILT), played.now).message).toBeNull()
   })
 
   it('are never built before their trades are heard', () => {
