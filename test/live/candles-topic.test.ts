@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import type { Candle } from '../../src/domain/candle.ts'
 import { decimal } from '../../src/domain/decimal.ts'
 import { HOUR, MINUTE, Play, SECOND, START, topicOf } from './session.ts'
-import { binanceCandle } from './session-exchange.ts'
+import { binanceCandle, okx } from './session-exchange.ts'
 
 const CANDLES = 'candles:binance:BTC-USDT:1m'
 const BUILT = 'candles:coinbase:BTC-USD:1m'
@@ -128,6 +128,26 @@ describe('streamed candles', () => {
     const [asked] = played.of('ask-candles')
     expect(asked?.window).toEqual({ start: START + 699 * MINUTE, end: START + 999 * MINUTE })
     expect(played.told(CANDLES, 'gap')[0]?.data).toMatchObject({ from: START + MINUTE, to: START + 699 * MINUTE })
+  })
+
+  it.each(['binance', 'okx'] as const)('never go back, while two sockets bring them (%s)', (exchange) => {
+    const key = `candles:${exchange}:BTC-USDT:1m`
+    const played = new Play(exchange)
+    played.demand(key)
+    const hearOpen = (second: number, price: string, openTime = START) => {
+      const row = [openTime, '100', '200', '1', price, String(second), '1', '1', '0'].map(String)
+      if (exchange === 'okx') played.frame(okx('candle1m', 'BTC-USDT', [row]))
+      else played.frame(binanceCandle('BTCUSDT', '1m', { openTime, closed: false, close: price, second }))
+    }
+    hearOpen(1, '10')
+    hearOpen(3, '30')
+    hearOpen(2, '20')
+    hearOpen(3, '31')
+    // What a later slot begins with is less than what an earlier one had come to.
+    hearOpen(0, '5', START + MINUTE)
+    played.wait(MINUTE + 10 * SECOND)
+    answer(played, [candle(0)])
+    expect(played.told(key).map(({ data }) => data['close'])).toEqual(['10', '30', '31', '100', '5'])
   })
 
   it('that closed while no instance ran are asked for after a restart', () => {
