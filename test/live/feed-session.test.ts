@@ -97,27 +97,54 @@ it('funding is put together from streams with clocks of their own', () => {
   expect(played.told(key).at(-1)?.data).toMatchObject({ markPrice: '100', rate: '0.0001', indexPrice: '99' })
 })
 
-it('a liquidation that both sockets bring is told once, and two that are alike twice', () => {
-  const played = new Play('okx')
+describe('liquidations', () => {
   const [key, swap] = ['liquidations:okx:BTC-USDT-PERP', 'BTC-USDT-SWAP']
-  played.demand(key)
-  const details = [
-    { bkLoss: '0', bkPx: '100', ccy: '', posSide: 'long', side: 'sell', sz: '1', ts: String(played.now) },
-  ]
-  const frame = JSON.stringify({
-    arg: { channel: 'liquidation-orders', instType: 'SWAP' },
-    data: [{ details, instFamily: 'BTC-USDT', instId: swap, instType: 'SWAP', uly: 'BTC-USDT' }],
+  const NOTICE = '{"event":"notice","code":"64008","msg":"The connection will soon be closed.","connId":"c"}'
+  const liquidation = (time: number) => {
+    const details = [{ bkLoss: '0', bkPx: '100', ccy: '', posSide: 'long', side: 'sell', sz: '1', ts: String(time) }]
+    const data = [{ details, instFamily: 'BTC-USDT', instId: swap, instType: 'SWAP', uly: 'BTC-USDT' }]
+    return JSON.stringify({ arg: { channel: 'liquidation-orders', instType: 'SWAP' }, data })
+  }
+  const gaps = (played: Play) => played.told(key, 'gap').map(({ data: { from, to } }) => [from, to])
+
+  it('that both sockets bring are told once, and two that are alike twice', () => {
+    const played = new Play('okx')
+    played.demand(key)
+    const frame = liquidation(played.now)
+    played.frame(NOTICE)
+    const [old, young] = played.open
+    if (old === undefined || young === undefined) throw new Error('there is one socket')
+    for (const socket of [old, young, old]) played.frame(frame, socket)
+    expect(played.told(key, 'liquidation')).toHaveLength(2)
+    played.wait(2 * MINUTE)
+    expect(played.open).toEqual([young])
+    expect(gaps(played)).toEqual([])
   })
-  played.frame('{"event":"notice","code":"64008","msg":"The connection will soon be closed.","connId":"c"}')
-  const [old, young] = played.open
-  if (old === undefined || young === undefined) throw new Error('there is one socket')
-  for (const socket of [old, young, old]) played.frame(frame, socket)
-  expect(played.told(key, 'liquidation')).toHaveLength(2)
-  played.wait(2 * MINUTE)
-  expect(played.open).toEqual([young])
-  expect(played.told(key, 'gap')).toEqual([])
-  played.drop(young)
-  expect(played.told(key, 'gap')).toHaveLength(1)
+
+  it('may be missing from the newest on, or from the subscription, until they are delivered again', () => {
+    const played = new Play('okx')
+    played.demand(key)
+    const subscribedAt = played.now
+    played.wait(MINUTE)
+    played.isHelpful = false
+    played.drop()
+    played.wait(MINUTE)
+    expect(gaps(played)).toEqual([])
+    played.isHelpful = true
+    const { sent, subscribed } = played.openNext()
+    for (const { frame } of sent) for (const text of played.protocol.answer(frame, subscribed)) played.frame(text)
+    const [first, second] = [played.now, played.now + 30 * SECOND]
+    expect(gaps(played)).toEqual([[subscribedAt, first]])
+    played.wait(MINUTE)
+    played.frame(liquidation(second))
+    played.drop()
+    played.wait(5 * SECOND)
+    expect(gaps(played).at(-1)).toEqual([second, expect.closeTo(second + 32 * SECOND, -4)])
+    const { to } = played.told(key, 'gap').at(-1)?.data ?? {}
+    played.frame('{"arg":{"channel":"liquidation-ord')
+    expect(gaps(played).slice(2)).toEqual([[to, played.now]])
+    expect(played.status.gaps).toBe(3)
+  })
 })
 
 describe('clients of an exchange that is away', () => {
