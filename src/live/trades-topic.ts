@@ -7,6 +7,7 @@ import { TopicLine, tradeData } from './messages.ts'
 import type { TradeMark } from './trade-ids.ts'
 import { TradeLine } from './trade-line.ts'
 import type { TradeOutcome } from './trade-outcome.ts'
+import { isUntimely } from './untimely.ts'
 
 /** Told of every trade that is published, of every gap among them, and when their stream is dead or refused. */
 export interface TradeListener {
@@ -73,8 +74,11 @@ export class TradesTopic extends MarketTopic {
       return
     }
     const { exchangeSymbol } = this.instrument
-    const trades = answer.value.trades.map((trade): TradeEvent => ({ ...trade, channel: 'trades', exchangeSymbol }))
-    this.#perform(this.#trades.recovered(hole, trades, answer.value.isComplete, now), now)
+    // One that was not believed over the socket is not either over REST: it is missing.
+    const sound = answer.value.trades.filter(({ exchangeTime }) => !isUntimely(exchangeTime, now))
+    const isComplete = answer.value.isComplete && sound.length === answer.value.trades.length
+    const trades = sound.map((trade): TradeEvent => ({ ...trade, channel: 'trades', exchangeSymbol }))
+    this.#perform(this.#trades.recovered(hole, trades, isComplete, now), now)
   }
 
   override state(): null {

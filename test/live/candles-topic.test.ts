@@ -42,6 +42,7 @@ describe('streamed candles', () => {
     hear(played, 0, false)
     hear(played, 0, true)
     hear(played, 0, true)
+    played.wait(MINUTE)
     hear(played, 1, false)
     expect(closed(played, CANDLES)).toEqual(['?', '0', '?'])
     expect(played.of('store-candle')).toEqual([])
@@ -110,8 +111,9 @@ describe('streamed candles', () => {
     played.take({ kind: 'candles', instrumentId: instrument.id, interval, window, answer: refusal })
     expect(closed(played, CANDLES)).toEqual(['0', '-', '?'])
     hear(played, 2, true)
+    played.wait(2 * MINUTE)
     hear(played, 4, false)
-    played.wait(4 * MINUTE)
+    played.wait(2 * MINUTE)
     expect(closed(played, CANDLES)).toEqual(['0', '-', '?', '2', '-', '?'])
     // The answer to that comes now: nobody waits for it any more.
     answer(played, [candle(3)])
