@@ -89,6 +89,11 @@ export class BuiltCandlesTopic extends CandleOutput implements TradeListener {
     else this.#fail(input.answer.detail, now)
   }
 
+  override rejected(reason: string, now: number): void {
+    this.#hasNews = false
+    super.rejected(reason, now)
+  }
+
   override lost(): void {}
 
   override suspect(): void {}
@@ -124,9 +129,12 @@ export class BuiltCandlesTopic extends CandleOutput implements TradeListener {
       return
     }
     const [next, ...later] = this.#unsure
-    if (next === undefined || now < next.end + this.#settleMs + REST_LAG_MS) return
-    this.#unsure = later
-    const window = this.askable(next, now)
+    if (next === undefined) return
+    // While the newest slots are unsure as well their end moves on: older ones do not wait for it.
+    const ripeTo = floorToInterval(now - this.#settleMs - REST_LAG_MS, this.interval)
+    if (ripeTo <= next.start) return
+    this.#unsure = ripeTo < next.end ? [{ start: ripeTo, end: next.end }, ...later] : later
+    const window = this.askable({ start: next.start, end: Math.min(next.end, ripeTo) }, now)
     this.#asked = { window, since: now }
     this.ask(window)
   }

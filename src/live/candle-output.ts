@@ -1,4 +1,5 @@
 import type { Candle } from '../domain/candle.ts'
+import { compareDecimals } from '../domain/decimal.ts'
 import { floorToInterval, type Interval, nextOpenTime, type Window } from '../domain/interval.ts'
 import type { StoredInstrument } from '../domain/series.ts'
 import { MarketTopic, type TopicMarks, type TopicSurroundings } from './market-topic.ts'
@@ -7,10 +8,16 @@ import { candleData } from './messages.ts'
 /** More slots than this are not asked for at once: a longer outage is a gap for clients, and is loaded as history. */
 const MOST_MISSED = 300
 
+/** A candle as it stood at a time of the exchange, ms UTC; `null` where the frame carries none. */
+export interface HeardCandle {
+  readonly candle: Candle
+  readonly exchangeTime: number | null
+}
+
 /** What clients and the database get of candles, wherever these come from. */
 export abstract class CandleOutput extends MarketTopic {
   protected readonly interval: Interval
-  #open: { readonly candle: Candle; readonly exchangeTime: number | null; readonly receivedTime: number } | null = null
+  #open: (HeardCandle & { readonly receivedTime: number }) | null = null
 
   constructor(instrument: StoredInstrument, interval: Interval, surroundings: TopicSurroundings) {
     super(instrument, surroundings)
@@ -23,8 +30,19 @@ export abstract class CandleOutput extends MarketTopic {
     return this.line(key)?.state(exchangeTime, receivedTime, candleData(this.interval, candle, false)) ?? null
   }
 
+  /** What stands open will never be more than that. */
+  override rejected(reason: string, now: number): void {
+    this.#open = null
+    super.rejected(reason, now)
+  }
+
   override end(marks: TopicMarks): void {
     delete marks.candles[this.markKey]
+  }
+
+  /** The open candle that was told last. */
+  protected get shown(): HeardCandle | null {
+    return this.#open
   }
 
   protected showOpen(candle: Candle, exchangeTime: number | null, now: number): void {
@@ -65,6 +83,16 @@ export abstract class CandleOutput extends MarketTopic {
   protected get markKey(): string {
     return `${this.instrument.id}:${this.interval}`
   }
+}
+
+/**
+ * Whether one is older than another of the same slot, as the slower of two sockets brings it. Where the frames carry no
+ * time the volume tells, for it only grows.
+ */
+export function isOutdated(one: HeardCandle, other: HeardCandle): boolean {
+  if (one.candle.openTime !== other.candle.openTime) return false
+  if (one.exchangeTime !== null && other.exchangeTime !== null) return one.exchangeTime < other.exchangeTime
+  return compareDecimals(one.candle.volume, other.candle.volume) < 0
 }
 
 /** Those of a window, ascending. */

@@ -3,7 +3,7 @@ import type { MarketEvent } from '../domain/event.ts'
 import { floorToInterval, type Interval, type Window } from '../domain/interval.ts'
 import type { StoredInstrument } from '../domain/series.ts'
 import type { RestApi } from '../exchanges/connector.ts'
-import { CandleOutput, candlesWithin } from './candle-output.ts'
+import { CandleOutput, candlesWithin, type HeardCandle, isOutdated } from './candle-output.ts'
 import type { Reply, TopicMarks, TopicSurroundings } from './market-topic.ts'
 
 /** REST has the candle of a slot a moment after it has settled. */
@@ -19,11 +19,6 @@ export interface CandleRules {
   readonly settleMs: number
   /** `flat`: every slot has a candle, so that one that lacks was missed. */
   readonly emptySlots: RestApi['emptySlots']
-}
-
-interface Heard {
-  readonly candle: Candle
-  readonly exchangeTime: number | null
 }
 
 /** Slots that closed unheard. */
@@ -43,7 +38,7 @@ export class CandlesTopic extends CandleOutput {
   #lastClosed: number | null
   /** What closed unheard; later candles wait. */
   #missed: Missed | null = null
-  #held: Heard[] = []
+  #held: HeardCandle[] = []
 
   constructor(
     instrument: StoredInstrument,
@@ -96,7 +91,7 @@ export class CandlesTopic extends CandleOutput {
   }
 
   /** One candle as it stands, open or closed. */
-  #take(heard: Heard, now: number): void {
+  #take(heard: HeardCandle, now: number): void {
     const { candle, exchangeTime } = heard
     this.dataTime = Math.max(this.dataTime ?? 0, exchangeTime ?? candle.openTime)
     if (this.#missed !== null) {
@@ -117,15 +112,16 @@ export class CandlesTopic extends CandleOutput {
       this.#hold(heard)
       this.tick(now)
     } else if (candle.closed === true) this.#close(candle, exchangeTime, now)
-    else this.showOpen(candle, exchangeTime, now)
+    else if (this.shown === null || !isOutdated(heard, this.shown)) this.showOpen(candle, exchangeTime, now)
   }
 
   /** Of one slot only the newest counts. */
-  #hold(heard: Heard): void {
-    const isSame = ({ candle }: Heard) => candle.openTime === heard.candle.openTime
-    const known = this.#held.findIndex(isSame)
-    if (known < 0) this.#held.push(heard)
-    else if (this.#held[known]?.candle.closed !== true) this.#held[known] = heard
+  #hold(heard: HeardCandle): void {
+    const at = this.#held.findIndex(({ candle }) => candle.openTime === heard.candle.openTime)
+    const known = this.#held[at]
+    if (known === undefined) this.#held.push(heard)
+    else if (heard.candle.closed === true || !(known.candle.closed === true || isOutdated(heard, known)))
+      this.#held[at] = heard
   }
 
   /** Whether a candle stands in every slot. */

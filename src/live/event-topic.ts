@@ -9,28 +9,63 @@ const REMEMBERED = 200
 export class LiquidationsTopic extends MarketTopic {
   /** The socket that brought each first. */
   readonly #known = new Map<string, number>()
+  /** From when on it was delivered without a doubt, ms by our clock; `null` before that. */
+  #soundFrom: number | null = null
+  /** Since when they may be missing, while nothing delivers them; `null` while something does. */
+  #missingFrom: number | null = null
 
   override get probe(): null {
     return null
   }
 
   override receive(event: MarketEvent, socket: number, now: number): void {
-    if (event.channel !== 'liquidations' || this.#isTold(event, socket)) return
+    if (event.channel !== 'liquidations') return
+    this.#begin(now)
+    if (this.#isTold(event, socket)) return
     this.dataTime = event.exchangeTime
     this.publish(event.exchangeTime, now, liquidationData(event))
+  }
+
+  override subscribed(_socket: number, now: number): void {
+    this.#begin(now)
   }
 
   override state(): null {
     return null
   }
 
-  /** What was missed cannot be asked for. */
-  override lost(_socket: number, now: number, heir: number | null): void {
-    if (heir === null) this.#tellGap(now)
+  /** What was missed cannot be asked for: it is told as a gap, as soon as its end is known. */
+  override lost(_socket: number, _now: number, heir: number | null): void {
+    if (heir === null) this.#missingFrom ??= this.#heardTo
   }
 
+  /** A frame could not be read; the stream goes on. */
   override suspect(now: number): void {
-    this.#tellGap(now)
+    if (this.#heardTo !== null && this.#missingFrom === null) this.#tellGap(this.#heardTo, now)
+  }
+
+  /** What it is delivered by is replaced. */
+  override stale(now: number): void {
+    this.notify('stale', now, { since: now })
+    this.#missingFrom ??= this.#heardTo
+  }
+
+  /** A stream that speaks before it is acknowledged is not announced. */
+  override tick(now: number): void {
+    if (this.#missingFrom !== null && this.streams.every(({ state }) => state === 'live')) this.#begin(now)
+  }
+
+  /** Up to when none can be missing: the exchange's time of the newest, or since when there was none. */
+  get #heardTo(): number | null {
+    return this.#soundFrom === null ? null : Math.max(this.#soundFrom, this.dataTime ?? 0)
+  }
+
+  /** It is delivered, from now on at the latest. */
+  #begin(now: number): void {
+    this.#soundFrom ??= now
+    if (this.#missingFrom === null) return
+    this.#tellGap(this.#missingFrom, now)
+    this.#missingFrom = null
   }
 
   /** They have no ids, and one socket may bring two that are alike: each is one. */
@@ -47,9 +82,10 @@ export class LiquidationsTopic extends MarketTopic {
     return false
   }
 
-  #tellGap(now: number): void {
+  #tellGap(from: number, now: number): void {
+    this.#soundFrom = now
     this.surroundings.counters.gaps += 1
-    this.notify('gap', now, { from: this.dataTime, to: null, reason: 'liquidations_missing' })
+    this.notify('gap', now, { from, to: Math.max(from, now), reason: 'liquidations_missing' })
   }
 }
 

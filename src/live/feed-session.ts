@@ -9,6 +9,7 @@ import type { MarketTopic, StoredMark, TopicMarks } from './market-topic.ts'
 import type { FeedStatus } from './status.ts'
 import { TradesTopic } from './trades-topic.ts'
 import { Turns } from './turns.ts'
+import { isUntimely, untimelyIn } from './untimely.ts'
 import { Upstream } from './upstream.ts'
 import { acknowledge, refuse } from './upstream-replies.ts'
 import type { UpstreamSocket } from './upstream-socket.ts'
@@ -17,6 +18,8 @@ import { Watch } from './watch.ts'
 
 /** A mark of an earlier instance is kept for so long for a topic that nobody has asked for yet. */
 const MARKS_MS = 10 * 60_000
+
+type DataFrame = Extract<StreamFrame, { readonly kind: 'data' }>
 
 export interface FeedSessionOptions {
   readonly connector: ExchangeConnector
@@ -233,7 +236,13 @@ export class FeedSession {
     }
   }
 
-  #data(frame: Extract<StreamFrame, { readonly kind: 'data' }>, socket: UpstreamSocket, now: number): void {
+  #data(frame: DataFrame, socket: UpstreamSocket, now: number): void {
+    const wrongTime = untimelyIn(frame.events, now)
+    if (wrongTime !== null) {
+      this.#untimely(wrongTime, socket)
+      for (const topic of this.#topicsIn(frame, socket)) topic.suspect(now)
+      return
+    }
     socket.data(now)
     this.#health.heard(frame.events.length, now)
     const stream = frame.stream === null ? undefined : socket.streams.get(frame.stream)
@@ -246,6 +255,10 @@ export class FeedSession {
   }
 
   #heard(heard: Heard, socket: UpstreamSocket, now: number): void {
+    if (isUntimely(heard.exchangeTime, now)) {
+      this.#untimely(heard.exchangeTime, socket)
+      return
+    }
     this.#topics.ofSymbol(socket.endpoint.name, heard.exchangeSymbol)?.find('trades', null)?.heard(heard, now)
   }
 
@@ -254,6 +267,18 @@ export class FeedSession {
     this.#health.invalidFrames += 1
     if (socket.unreadable(now)) this.#upstream.abandon(socket, `unreadable frames: ${detail}`, now)
     else for (const stream of [...socket.streams.values()]) for (const topic of topicsOn(stream)) topic.suspect(now)
+  }
+
+  /** It can be read, but not believed: it counts as unreadable, though it costs only its own topics, never the socket. */
+  #untimely(time: number, socket: UpstreamSocket): void {
+    this.#health.invalidFrames += 1
+    this.#upstream.lastError = `${socket.endpoint.name}: a frame of the future, ${new Date(time).toISOString()}`
+  }
+
+  /** Those that a frame is about. */
+  #topicsIn({ events }: DataFrame, socket: UpstreamSocket): ReadonlySet<MarketTopic> {
+    const topics = events.map((event) => this.#topics.ofSymbol(socket.endpoint.name, event.exchangeSymbol)?.of(event))
+    return new Set(topics.filter((topic) => topic !== undefined))
   }
 
   #tick(now: number): void {

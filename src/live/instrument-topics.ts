@@ -36,13 +36,18 @@ export class InstrumentTopics {
     return [...this.#candles.values(), ...this.#byChannel.values()]
   }
 
+  /** The topic that an event belongs to; `undefined` where nobody needs it. */
+  of(event: MarketEvent): MarketTopic | undefined {
+    return event.channel === 'candles' ? this.#candles.get(event.interval) : this.#byChannel.get(event.channel)
+  }
+
   /**
    * Hands an event to the topic that it belongs to.
    * @param stream that brought it, where that is known: another one than the topic's may say the same, but later
    * @returns `undefined` where nobody needs it
    */
   receive(event: MarketEvent, stream: UpstreamStream | undefined, socket: number, now: number) {
-    const topic = event.channel === 'candles' ? this.#candles.get(event.interval) : this.#byChannel.get(event.channel)
+    const topic = this.of(event)
     if (topic === undefined || (stream !== undefined && !stream.topics.has(topic))) return undefined
     topic.receive(this.#countsContracts ? resolveEvent(event, this.instrument) : event, socket, now)
     return topic

@@ -1,5 +1,6 @@
 import type { TradeEvent } from '../domain/event.ts'
 import type { TradeRecovery } from '../exchanges/stream.ts'
+import { AskPace } from './ask-pace.ts'
 import { TradeHandover } from './trade-handover.ts'
 import { ConsecutiveIds, compareIds, OpaqueIds, type TradeIds, type TradeMark } from './trade-ids.ts'
 import { type Draft, newDraft, type TradeHole, type TradeOutcome, tell } from './trade-outcome.ts'
@@ -18,7 +19,7 @@ export interface TradeLineOptions {
 
 interface Doubt {
   readonly since: number
-  /** When a socket began to deliver again; `null`: none has, or REST was asked. */
+  /** Since when REST can be asked, for a socket delivers what follows; `null`: none does. */
   unaskedSince: number | null
 }
 
@@ -44,7 +45,8 @@ interface Waiting {
  *   most recent trades close it where they overlap with what was published and with what came since.
  * - `null`: nothing can be asked for, each doubt is a gap.
  *
- * A doubt that no trade resolves is asked for by `ask`, at `askAt` or later, as its owner sees fit.
+ * A doubt that no trade resolves is asked for by `ask`, at `askAt` or later, as its owner sees fit; again where REST
+ * could not say, or what it said leaves the doubt.
  *
  * While a hole is open, later trades are held (at most 10 s and 20,000 trades). A trade that comes late is published if
  * its id shows that it was missing: in its place while the hole is open, out of order once a gap has been told.
@@ -54,6 +56,7 @@ export class TradeLine {
   readonly #recovery: TradeRecovery | null
   readonly #ids: TradeIds
   readonly #handover = new TradeHandover()
+  readonly #askPace = new AskPace()
   /** Something may have been missed that the next trade must show; `null`: nothing. */
   #doubt: Doubt | null
   #held: Held | null = null
@@ -61,7 +64,7 @@ export class TradeLine {
   constructor({ recovery, mark = null }: TradeLineOptions) {
     this.#recovery = recovery
     this.#ids = recovery === 'byId' ? new ConsecutiveIds(mark) : new OpaqueIds(mark)
-    this.#doubt = mark && newDoubt(mark.exchangeTime)
+    this.#doubt = mark && { since: mark.exchangeTime, unaskedSince: null }
   }
 
   receive(trade: TradeEvent, socket: number, receivedTime: number): TradeOutcome {
@@ -70,6 +73,8 @@ export class TradeLine {
     else {
       const isKnown = this.#held?.ids.has(trade.id) === true || this.#ids.place(trade) === 'known'
       this.#acceptAll(this.#handover.receive(trade, socket, receivedTime, isKnown), receivedTime, draft)
+      // A socket that nobody has announced may be the first to deliver again.
+      if (this.#doubt !== null && this.#handover.isAttended) this.#doubt.unaskedSince ??= receivedTime
     }
     return draft
   }
@@ -78,14 +83,14 @@ export class TradeLine {
   lost(socket: number, now: number): TradeOutcome {
     const draft = newDraft()
     const { hasRuled, trades } = this.#handover.lost(socket)
-    if (hasRuled) this.#suspect(now)
+    if (hasRuled) this.#suspect(now, now)
     this.#acceptAll(trades, now, draft)
     return draft
   }
 
   /** Something may be missing though the socket lives: a frame could not be read. */
   suspect(now: number): void {
-    this.#suspect(now)
+    this.#suspect(now, now)
     this.#handover.doubt()
   }
 
@@ -93,7 +98,8 @@ export class TradeLine {
   isBehind(newestId: string, now: number): boolean {
     const { last } = this.#ids
     if (!this.#ids.areConsecutive || last === null || compareIds(last.id, newestId) >= 0) return false
-    this.#suspect(now)
+    // What is being asked for reaches up to the newest; if it does not, this is said again.
+    if (this.#held === null) this.#suspect(now, now)
     return true
   }
 
@@ -111,13 +117,15 @@ export class TradeLine {
     const unaskedSince = this.#doubt?.unaskedSince ?? null
     const canAsk = this.#recovery !== null && this.#ids.last !== null && this.#handover.isAttended
     if (unaskedSince === null || this.#held !== null || !canAsk) return null
-    return unaskedSince + (this.#ids.areConsecutive ? NEXT_TRADE_MS : 0)
+    return Math.max(unaskedSince + (this.#ids.areConsecutive ? NEXT_TRADE_MS : 0), this.#askPace.mayAskAt)
   }
 
   /** Opens a hole up to the newest trade that there is. */
   ask(now: number): TradeOutcome {
     const draft = newDraft()
-    if (this.askAt !== null) this.#open(null, now, draft)
+    if (this.askAt === null) return draft
+    this.#askPace.asked(now)
+    this.#open(null, now, draft)
     return draft
   }
 
@@ -169,13 +177,14 @@ export class TradeLine {
     if (held !== null && (now >= held.deadline || held.waiting.length >= HELD_TRADES))
       this.#close(held, [], false, now, draft)
     const trades = this.#handover.expire(now)
-    if (trades.length > 0) this.#suspect(now)
+    if (trades.length > 0) this.#suspect(now, now)
     this.#acceptAll(trades, now, draft)
     return draft
   }
 
-  #suspect(since: number): void {
-    this.#doubt ??= newDoubt(since)
+  /** @param since when something may have begun to miss: our clock's time, or the exchange's */
+  #suspect(since: number, now: number): void {
+    this.#doubt ??= { since, unaskedSince: this.#handover.isAttended ? now : null }
   }
 
   #acceptAll(trades: readonly TradeEvent[], now: number, draft: Draft): void {
@@ -256,7 +265,7 @@ export class TradeLine {
     else this.#fillByOverlap(held, trades, isComplete, now, draft)
     const isOpenEnded = held.hole.beforeId === null && held.waiting.length === 0
     const isUnanswered = !isComplete && isOpenEnded && (this.#ids.areConsecutive || trades.length === 0)
-    if (doubtfulSince !== null || isUnanswered) this.#suspect(doubtfulSince ?? held.hole.from)
+    if (doubtfulSince !== null || isUnanswered) this.#suspect(doubtfulSince ?? held.hole.from, now)
   }
 
   #fillByIds(held: Held, trades: readonly TradeEvent[], isComplete: boolean, now: number, draft: Draft): void {
@@ -306,13 +315,14 @@ export class TradeLine {
   /** Takes up again what was held. There may be further holes in it: the first is opened, the rest waits on. */
   #replay(waiting: readonly Waiting[], now: number, draft: Draft): void {
     for (const { trade, doubtfulSince } of waiting) {
-      if (doubtfulSince !== null) this.#suspect(doubtfulSince)
+      if (doubtfulSince !== null) this.#suspect(doubtfulSince, now)
       this.#accept(trade, now, draft)
     }
   }
 
   #publish(trade: TradeEvent, draft: Draft): void {
     this.#ids.add(trade)
+    this.#askPace.paid()
     draft.trades.push(trade)
   }
 }
@@ -323,8 +333,4 @@ function isBefore(trade: TradeEvent, other: Waiting | undefined): boolean {
 
 function newestId(trades: readonly TradeEvent[]): string | undefined {
   return trades.map(({ id }) => id).reduce((newest, id) => (compareIds(id, newest) > 0 ? id : newest), '') || undefined
-}
-
-function newDoubt(since: number): Doubt {
-  return { since, unaskedSince: null }
 }

@@ -7,12 +7,14 @@ import { TopicLine, tradeData } from './messages.ts'
 import type { TradeMark } from './trade-ids.ts'
 import { TradeLine } from './trade-line.ts'
 import type { TradeOutcome } from './trade-outcome.ts'
+import { isUntimely } from './untimely.ts'
 
-/** Told of every trade that is published, of every gap among them, and when their stream is found to be dead. */
+/** Told of every trade that is published, of every gap among them, and when their stream is dead or refused. */
 export interface TradeListener {
   trade(trade: TradeEvent, now: number): void
   gap(from: number, to: number, now: number): void
   stale(now: number): void
+  rejected(reason: string, now: number): void
 }
 
 /** The trades of an instrument: each once, in order, numbered whether or not a client listens, for they are stored. */
@@ -72,8 +74,11 @@ export class TradesTopic extends MarketTopic {
       return
     }
     const { exchangeSymbol } = this.instrument
-    const trades = answer.value.trades.map((trade): TradeEvent => ({ ...trade, channel: 'trades', exchangeSymbol }))
-    this.#perform(this.#trades.recovered(hole, trades, answer.value.isComplete, now), now)
+    // One that was not believed over the socket is not either over REST: it is missing.
+    const sound = answer.value.trades.filter(({ exchangeTime }) => !isUntimely(exchangeTime, now))
+    const isComplete = answer.value.isComplete && sound.length === answer.value.trades.length
+    const trades = sound.map((trade): TradeEvent => ({ ...trade, channel: 'trades', exchangeSymbol }))
+    this.#perform(this.#trades.recovered(hole, trades, isComplete, now), now)
   }
 
   override state(): null {
@@ -91,6 +96,11 @@ export class TradesTopic extends MarketTopic {
   override stale(now: number): void {
     super.stale(now)
     for (const listener of this.listeners) listener.stale(now)
+  }
+
+  override rejected(reason: string, now: number): void {
+    super.rejected(reason, now)
+    for (const listener of this.listeners) listener.rejected(reason, now)
   }
 
   override tick(now: number): void {

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest'
 import type { Candle } from '../../src/domain/candle.ts'
 import { decimal } from '../../src/domain/decimal.ts'
-import { HOUR, MINUTE, Play, SECOND, START } from './session.ts'
-import { binanceCandle } from './session-exchange.ts'
+import { HOUR, MINUTE, Play, SECOND, START, topicOf } from './session.ts'
+import { binanceCandle, okx } from './session-exchange.ts'
 
 const CANDLES = 'candles:binance:BTC-USDT:1m'
 const BUILT = 'candles:coinbase:BTC-USD:1m'
@@ -42,6 +42,7 @@ describe('streamed candles', () => {
     hear(played, 0, false)
     hear(played, 0, true)
     hear(played, 0, true)
+    played.wait(MINUTE)
     hear(played, 1, false)
     expect(closed(played, CANDLES)).toEqual(['?', '0', '?'])
     expect(played.of('store-candle')).toEqual([])
@@ -110,8 +111,9 @@ describe('streamed candles', () => {
     played.take({ kind: 'candles', instrumentId: instrument.id, interval, window, answer: refusal })
     expect(closed(played, CANDLES)).toEqual(['0', '-', '?'])
     hear(played, 2, true)
+    played.wait(2 * MINUTE)
     hear(played, 4, false)
-    played.wait(4 * MINUTE)
+    played.wait(2 * MINUTE)
     expect(closed(played, CANDLES)).toEqual(['0', '-', '?', '2', '-', '?'])
     // The answer to that comes now: nobody waits for it any more.
     answer(played, [candle(3)])
@@ -128,6 +130,26 @@ describe('streamed candles', () => {
     const [asked] = played.of('ask-candles')
     expect(asked?.window).toEqual({ start: START + 699 * MINUTE, end: START + 999 * MINUTE })
     expect(played.told(CANDLES, 'gap')[0]?.data).toMatchObject({ from: START + MINUTE, to: START + 699 * MINUTE })
+  })
+
+  it.each(['binance', 'okx'] as const)('never go back, while two sockets bring them (%s)', (exchange) => {
+    const key = `candles:${exchange}:BTC-USDT:1m`
+    const played = new Play(exchange)
+    played.demand(key)
+    const hearOpen = (second: number, price: string, openTime = START) => {
+      const row = [openTime, '100', '200', '1', price, String(second), '1', '1', '0'].map(String)
+      if (exchange === 'okx') played.frame(okx('candle1m', 'BTC-USDT', [row]))
+      else played.frame(binanceCandle('BTCUSDT', '1m', { openTime, closed: false, close: price, second }))
+    }
+    hearOpen(1, '10')
+    hearOpen(3, '30')
+    hearOpen(2, '20')
+    hearOpen(3, '31')
+    // What a later slot begins with is less than what an earlier one had come to.
+    hearOpen(0, '5', START + MINUTE)
+    played.wait(MINUTE + 10 * SECOND)
+    answer(played, [candle(0)])
+    expect(played.told(key).map(({ data }) => data['close'])).toEqual(['10', '30', '31', '100', '5'])
   })
 
   it('that closed while no instance ran are asked for after a restart', () => {
@@ -216,6 +238,44 @@ describe('candles built from trades', () => {
     const asked = played.of('ask-candles').at(-1)
     expect(asked?.window).toEqual({ start: START + 2 * MINUTE, end: START + 3 * MINUTE })
     expect(closed(played, BUILT).filter((minute) => minute !== '?')).toEqual(['0', '1', '-', '3', '4', '5', '6', '7'])
+  })
+
+  it('are asked for as they come to be ripe, though not one of the newer slots is sure', () => {
+    const { played, flow, miss } = built()
+    const pass = () => {
+      flow(SECOND)
+      for (const effect of played.freshEffects()) {
+        const refusal = { ok: false, code: 'rate_limited', detail: 'too many' } as const
+        if (effect.kind === 'ask-trades') {
+          const { hole, instrument } = effect
+          played.take({ kind: 'trades', instrumentId: instrument.id, hole, answer: refusal })
+        } else if (effect.kind === 'ask-candles')
+          answer(
+            played,
+            [0, 1, 2, 3, 4, 5].map((n) => candle(n)),
+          )
+      }
+    }
+    for (let second = 30; second < 6 * 60; second++) {
+      if (second % 60 === 35) miss()
+      pass()
+    }
+    expect(closed(played, BUILT).filter((minute) => !'?-'.includes(minute))).toEqual(['0', '1', '2', '3'])
+  })
+
+  it('end where the exchange refuses their trades: clients are told, and see none that stands open', () => {
+    const played = new Play('coinbase')
+    played.demand(BUILT)
+    played.trade('BTC-USD', 1)
+    played.wait(70 * SECOND, () => played.trade('BTC-USD', played.now / SECOND))
+    expect(played.session.state(topicOf(BUILT), played.now).message).not.toBeNull()
+    played.trade('BTC-USD', 1 + played.now / SECOND)
+    played.newest = () => ({ ok: false, code: 'unknown_instrument', detail: 'NotFound' })
+    played.wait(HOUR)
+    expect(played.status.rejected).toMatchObject([{ topic: 'matches:BTC-USD' }])
+    const gaps = played.told(BUILT, 'gap').map(({ data }) => data['reason'])
+    expect(gaps).toContain('rejected by the exchange: NotFound')
+    expect(played.session.state(topicOf(BUILT), played.now).message).toBeNull()
   })
 
   it('are never built before their trades are heard', () => {

@@ -1,6 +1,8 @@
 import { describe, expect, it } from 'vitest'
-import { MINUTE, Play, SECOND, topicOf } from './session.ts'
-import { binance, okx } from './session-exchange.ts'
+import { decimal } from '../../src/domain/decimal.ts'
+import type { Trade } from '../../src/domain/trade.ts'
+import { DAY, HOUR, MINUTE, Play, SECOND, START, topicOf } from './session.ts'
+import { binance, binanceCandle, okx } from './session-exchange.ts'
 
 const TRADES = 'trades:okx:BTC-USDT'
 
@@ -97,27 +99,109 @@ it('funding is put together from streams with clocks of their own', () => {
   expect(played.told(key).at(-1)?.data).toMatchObject({ markPrice: '100', rate: '0.0001', indexPrice: '99' })
 })
 
-it('a liquidation that both sockets bring is told once, and two that are alike twice', () => {
-  const played = new Play('okx')
+describe('liquidations', () => {
   const [key, swap] = ['liquidations:okx:BTC-USDT-PERP', 'BTC-USDT-SWAP']
-  played.demand(key)
-  const details = [
-    { bkLoss: '0', bkPx: '100', ccy: '', posSide: 'long', side: 'sell', sz: '1', ts: String(played.now) },
-  ]
-  const frame = JSON.stringify({
-    arg: { channel: 'liquidation-orders', instType: 'SWAP' },
-    data: [{ details, instFamily: 'BTC-USDT', instId: swap, instType: 'SWAP', uly: 'BTC-USDT' }],
+  const NOTICE = '{"event":"notice","code":"64008","msg":"The connection will soon be closed.","connId":"c"}'
+  const liquidation = (time: number) => {
+    const details = [{ bkLoss: '0', bkPx: '100', ccy: '', posSide: 'long', side: 'sell', sz: '1', ts: String(time) }]
+    const data = [{ details, instFamily: 'BTC-USDT', instId: swap, instType: 'SWAP', uly: 'BTC-USDT' }]
+    return JSON.stringify({ arg: { channel: 'liquidation-orders', instType: 'SWAP' }, data })
+  }
+  const gaps = (played: Play) => played.told(key, 'gap').map(({ data: { from, to } }) => [from, to])
+
+  it('that both sockets bring are told once, and two that are alike twice', () => {
+    const played = new Play('okx')
+    played.demand(key)
+    const frame = liquidation(played.now)
+    played.frame(NOTICE)
+    const [old, young] = played.open
+    if (old === undefined || young === undefined) throw new Error('there is one socket')
+    for (const socket of [old, young, old]) played.frame(frame, socket)
+    expect(played.told(key, 'liquidation')).toHaveLength(2)
+    played.wait(2 * MINUTE)
+    expect(played.open).toEqual([young])
+    expect(gaps(played)).toEqual([])
   })
-  played.frame('{"event":"notice","code":"64008","msg":"The connection will soon be closed.","connId":"c"}')
-  const [old, young] = played.open
-  if (old === undefined || young === undefined) throw new Error('there is one socket')
-  for (const socket of [old, young, old]) played.frame(frame, socket)
-  expect(played.told(key, 'liquidation')).toHaveLength(2)
-  played.wait(2 * MINUTE)
-  expect(played.open).toEqual([young])
-  expect(played.told(key, 'gap')).toEqual([])
-  played.drop(young)
-  expect(played.told(key, 'gap')).toHaveLength(1)
+
+  it('may be missing from the newest on, or from the subscription, until they are delivered again', () => {
+    const played = new Play('okx')
+    played.demand(key)
+    const subscribedAt = played.now
+    played.wait(MINUTE)
+    played.isHelpful = false
+    played.drop()
+    played.wait(MINUTE)
+    expect(gaps(played)).toEqual([])
+    played.isHelpful = true
+    const { sent, subscribed } = played.openNext()
+    for (const { frame } of sent) for (const text of played.protocol.answer(frame, subscribed)) played.frame(text)
+    const [first, second] = [played.now, played.now + 30 * SECOND]
+    expect(gaps(played)).toEqual([[subscribedAt, first]])
+    played.wait(MINUTE)
+    played.frame(liquidation(second))
+    played.drop()
+    played.wait(5 * SECOND)
+    expect(gaps(played).at(-1)).toEqual([second, expect.closeTo(second + 32 * SECOND, -4)])
+    const { to } = played.told(key, 'gap').at(-1)?.data ?? {}
+    played.frame('{"arg":{"channel":"liquidation-ord')
+    expect(gaps(played).slice(2)).toEqual([[to, played.now]])
+    expect(played.status.gaps).toBe(3)
+  })
+})
+
+describe('a frame of the future', () => {
+  it('is left out and counted: the candles go on', () => {
+    const key = 'candles:binance:BTC-USDT:1m'
+    const played = new Play('binance')
+    played.demand(key)
+    const hear = (openTime: number, closed: boolean) =>
+      played.frame(binanceCandle('BTCUSDT', '1m', { openTime, closed, second: closed ? 60 : 0 }))
+    hear(START, false)
+    hear(START + 10 * 365 * DAY, false)
+    expect(played.status).toMatchObject({ invalidFrames: 1, lastError: expect.stringContaining('future, 2035-') })
+    played.wait(MINUTE)
+    hear(START, true)
+    // The clock of the exchange may be ahead a little.
+    hear(START + 2 * MINUTE, false)
+    hear(START + 3 * MINUTE, false)
+    expect(played.told(key).map(({ data }) => data['closed'])).toEqual([false, true])
+    expect(played.status.invalidFrames).toBe(2)
+    expect(played.sockets.size).toBe(1)
+  })
+
+  it('leaves a doubt among trades, which REST does not end with the same', () => {
+    const key = 'trades:bybit:BTC-USDT'
+    const played = new Play('bybit')
+    played.demand(key)
+    played.trade('BTCUSDT', 1)
+    const far = START + 10 * 365 * DAY
+    played.frame(played.protocol.trade('BTCUSDT', 2, far))
+    played.wait(SECOND)
+    const [question] = played.of('ask-trades')
+    if (question === undefined) throw new Error('nothing was asked')
+    const { hole, instrument } = question
+    played.trade('BTCUSDT', 3)
+    const [price, size, exchangeSymbol] = [decimal('1'), decimal('1'), 'BTCUSDT']
+    const trades = [1, 2, 3].map((id): Trade => {
+      const exchangeTime = id === 2 ? far : START + (id - 1) * 500
+      return { id: `t${id}`, price, size, side: null, exchangeSymbol, exchangeTime }
+    })
+    const answer = { ok: true, value: { trades, isComplete: true } } as const
+    played.take({ kind: 'trades', instrumentId: instrument.id, hole, answer })
+    for (let id = 4; id < 5_100; id++) {
+      played.now += 10
+      played.trade('BTCUSDT', id)
+    }
+    expect(played.ids(key)).toHaveLength(5_098)
+  })
+
+  it('is not believed to be a heartbeat either', () => {
+    const played = new Play('coinbase')
+    played.demand('trades:coinbase:BTC-USD')
+    const beat = { type: 'heartbeat', last_trade_id: 1, product_id: 'BTC-USD', sequence: 1 }
+    played.frame(JSON.stringify({ ...beat, time: new Date(START + HOUR).toISOString() }))
+    expect(played.status.invalidFrames).toBe(1)
+  })
 })
 
 describe('clients of an exchange that is away', () => {

@@ -133,6 +133,27 @@ describe('a socket that grows old', () => {
     expect(played.ids('trades:binance:QUIET-USDT')).toEqual([7])
   })
 
+  it('leaves no doubt about what is quiet: REST says that nothing was traded', () => {
+    const rotated = new Rotated()
+    const { played, old, young } = rotated
+    played.trade('QUIETUSDT', 7, old)
+    const knownTo = () => played.session.tradesKnownTo(played.instrument('QUIET-USDT').id)
+    expect(knownTo()).toBe(Number.POSITIVE_INFINITY)
+    played.fresh('ask-trades')
+    const asked: string[] = []
+    played.wait(80 * SECOND, () => {
+      rotated.step(...[old, young].filter(({ state }) => state === 'open'))
+      for (const { instrument, hole } of played.fresh('ask-trades')) {
+        asked.push(hole.afterId)
+        const nothing = { ok: true, value: { trades: [], isComplete: true } } as const
+        played.take({ kind: 'trades', instrumentId: instrument.id, hole, answer: nothing })
+      }
+    })
+    expect(old.state).toBe('closed')
+    expect(asked).toEqual(['7'])
+    expect(knownTo()).toBe(Number.POSITIVE_INFINITY)
+  })
+
   it('may die meanwhile: the new one goes on', () => {
     const rotated = new Rotated()
     const { played, old, young } = rotated

@@ -20,6 +20,8 @@ export interface PlayedCandle {
   readonly openTime: number
   readonly closed: boolean
   readonly close?: string
+  /** When it was sent, counted from its open time. */
+  readonly second?: number
 }
 
 interface BinanceRequest {
@@ -106,7 +108,11 @@ export function binanceBook(symbol: string, { from, to, bids = [], asks = [] }: 
   return binance(`${symbol.toLowerCase()}@depth@100ms`, data)
 }
 
-export function binanceCandle(symbol: string, interval: string, { openTime, closed, close = '100' }: PlayedCandle) {
+export function binanceCandle(
+  symbol: string,
+  interval: string,
+  { openTime, closed, close = '100', second = 1 }: PlayedCandle,
+) {
   const k = {
     t: openTime,
     T: openTime + 59_999,
@@ -120,7 +126,7 @@ export function binanceCandle(symbol: string, interval: string, { openTime, clos
     l: '1',
   }
   return binance(`${symbol.toLowerCase()}@kline_${interval}`, {
-    ...{ e: 'kline', E: openTime + 1_000, s: symbol },
+    ...{ e: 'kline', E: openTime + second * 1_000, s: symbol },
     k: { ...k, v: '1', n: 1, x: closed, q: '100', V: '1', Q: '100', B: '0' },
   })
 }

@@ -125,6 +125,42 @@ describe('a hole among ids that count up', () => {
     expect(holeOf(line.receive(trade(5), NEW, 6_200))).toMatchObject({ afterId: '2', beforeId: '5' })
   })
 
+  it('is asked for where a frame could not be read, the exchange says so, or one socket takes over from another', () => {
+    const unreadable = lineUpTo(2)
+    unreadable.suspect(1_000)
+    expect(unreadable.askAt).toBe(6_000)
+    const behind = lineUpTo(2)
+    expect([behind.isBehind('2', 1_000), behind.askAt]).toEqual([false, null])
+    expect([behind.isBehind('3', 1_000), behind.isBehind('3', 2_000), behind.askAt]).toEqual([true, true, 6_000])
+    const hole = holeOf(behind.ask(6_000))
+    expect(behind.isBehind('3', 6_500)).toBe(true)
+    expect(idsOf(behind.recovered(hole, [trade(3)], true, 7_000))).toEqual([3])
+    expect([behind.askAt, behind.completeThrough]).toEqual([null, Number.POSITIVE_INFINITY])
+    const rotated = lineUpTo(2)
+    rotated.subscribed(NEW, 500)
+    rotated.lost(OLD, 1_000)
+    expect(rotated.askAt).toBe(6_000)
+  })
+
+  it('is asked for again where REST does not bring it, less and less often', () => {
+    const line = lineUpTo(2)
+    line.isBehind('3', 1_000)
+    let now = 1_000
+    const asked: number[] = []
+    for (let n = 0; n < 8; n++) {
+      now = line.askAt ?? Number.NaN
+      asked.push(now / 1_000)
+      const hole = holeOf(line.ask(now))
+      if (n % 2 === 0) line.failed(hole, now)
+      else line.recovered(hole, [], true, now)
+      line.isBehind('3', now)
+    }
+    expect(asked).toEqual([6, 36, 96, 216, 456, 936, 1_536, 2_136])
+    expect(idsOf(line.receive(trade(3), OLD, now))).toEqual([3])
+    line.isBehind('4', now)
+    expect(line.askAt).toBe(now + 5_000)
+  })
+
   it('counts beyond what a double can tell apart', () => {
     const line = new TradeLine({ recovery: 'byId' })
     const id = (offset: bigint) => (9_007_199_254_740_993n + offset).toString()
