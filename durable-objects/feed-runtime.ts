@@ -3,6 +3,7 @@ import type { Answer } from '../src/domain/answer.ts'
 import type { Clock } from '../src/domain/clock.ts'
 import { AppError } from '../src/domain/errors.ts'
 import type { Interval } from '../src/domain/interval.ts'
+import { counterOf } from '../src/domain/order-book.ts'
 import type { StoredInstrument } from '../src/domain/series.ts'
 import type { ExchangeConnector } from '../src/exchanges/connector.ts'
 import type { Newest as LoaderNewest } from '../src/history/feed-answers.ts'
@@ -322,8 +323,6 @@ function bareNewest(newest: LoaderNewest): Newest {
     case 'trade':
       return { what: 'trade', time: newest.tradeTime }
     case 'book':
-      return { what: 'book', bid: newest.bids[0]?.price ?? null, ask: newest.asks[0]?.price ?? null }
-    case 'ticker':
-      throw new RangeError('no session asks for that')
+      return { ...newest, sequence: counterOf(newest.sequence) }
   }
 }

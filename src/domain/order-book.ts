@@ -20,3 +20,9 @@ export interface BookSnapshot {
 export interface BookLevel extends Level {
   readonly size: Decimal
 }
+
+/** A counter of an exchange as a number; `null` where there is none that a number can hold. */
+export function counterOf(sequence: string | null): number | null {
+  const counter = Number(sequence ?? Number.NaN)
+  return Number.isSafeInteger(counter) ? counter : null
+}

@@ -3,9 +3,8 @@ import { type Candle, checkCandles } from '../domain/candle.ts'
 import { floorToInterval, type Interval, shiftOpenTime, type Window } from '../domain/interval.ts'
 import type { BookLevel, BookSnapshot } from '../domain/order-book.ts'
 import type { StoredInstrument } from '../domain/series.ts'
-import type { Ticker } from '../domain/ticker.ts'
 import type { RestCall } from '../exchanges/connector.ts'
-import { resolveBookSnapshot, resolveTicker, resolveTrade } from '../exchanges/resolve.ts'
+import { resolveBookSnapshot, resolveTrade } from '../exchanges/resolve.ts'
 import type { Sent } from './http.ts'
 import type { LoaderDeps } from './loader.ts'
 import type { Lane } from './rate-budget.ts'
@@ -38,7 +37,6 @@ export type Newest =
       readonly bids: readonly BookLevel[]
       readonly asks: readonly BookLevel[]
     }
-  | { readonly what: 'ticker'; readonly ticker: Ticker }
 
 /** A whole book, as deep as asked for or as the exchange gives. */
 export async function readBookSnapshot(
@@ -95,7 +93,7 @@ export async function readCandles(
   return { ok: true, value: candles }
 }
 
-/** The newest that the exchange has of an instrument; asked at low priority. */
+/** The newest that the exchange has of an instrument; asked at low priority, but before the past. */
 export async function readNewest(
   deps: FeedDeps,
   instrument: StoredInstrument,
@@ -104,22 +102,18 @@ export async function readNewest(
   const { rest } = deps.connector
   switch (what) {
     case 'trade': {
-      const sent = await send(deps, rest.trades(instrument, 1), 'backfill')
+      const sent = await send(deps, rest.trades(instrument, 1), 'inquiry')
       return answerOf(deps, instrument, sent, (trades) => {
         const newest = trades.at(-1)
         return { what, tradeId: newest?.id ?? null, tradeTime: newest?.exchangeTime ?? null }
       })
     }
     case 'book': {
-      const sent = await send(deps, rest.orderBook(instrument, NEWEST_BOOK_DEPTH), 'backfill')
+      const sent = await send(deps, rest.orderBook(instrument, NEWEST_BOOK_DEPTH), 'inquiry')
       return answerOf(deps, instrument, sent, (book) => {
         const { sequence, bids, asks } = resolveBookSnapshot(book, instrument)
         return { what, sequence, bids: bids.slice(0, NEWEST_BOOK_DEPTH), asks: asks.slice(0, NEWEST_BOOK_DEPTH) }
       })
-    }
-    case 'ticker': {
-      const sent = await send(deps, rest.ticker(instrument), 'backfill')
-      return answerOf(deps, instrument, sent, (ticker) => ({ what, ticker: resolveTicker(ticker, instrument) }))
     }
   }
 }

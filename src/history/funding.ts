@@ -32,7 +32,7 @@ const MAX_PAGES = 20
 /** One answer's worth of funding history. */
 export interface FundingPage {
   readonly funding: FundingState
-  readonly lane: Exclude<Lane, 'snapshot'>
+  readonly lane: Exclude<Lane, 'snapshot' | 'inquiry'>
   readonly window: Window
   /** What the exchange is asked for: the window, with what goes before and after it. */
   readonly asked: Window

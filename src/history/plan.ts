@@ -25,7 +25,7 @@ const MAX_PAGES_PER_SERIES = 100
 /** One page to be fetched. */
 export interface Page {
   readonly series: SeriesState
-  readonly lane: Exclude<Lane, 'snapshot'>
+  readonly lane: Exclude<Lane, 'snapshot' | 'inquiry'>
   readonly window: Window
 }
 

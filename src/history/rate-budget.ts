@@ -1,11 +1,20 @@
 import type { RateLimit } from '../exchanges/connector.ts'
 
-/** Who asks, most urgent first: what makes a live book right, the newest candles, the mending of gaps, the past. */
-export const lanes = ['snapshot', 'tail', 'repair', 'backfill'] as const
+/**
+ * Who asks, most urgent first: what makes a live book right, the newest candles, whether a silent stream is dead, the
+ * mending of gaps, the past.
+ */
+export const lanes = ['snapshot', 'tail', 'inquiry', 'repair', 'backfill'] as const
 export type Lane = (typeof lanes)[number]
 
-/** The most of the budget that is kept for a lane against the less urgent ones. */
-const KEPT_SHARE = { snapshot: 0.3, tail: 0.2, repair: 0, backfill: 0 } as const satisfies Record<Lane, number>
+/**
+ * The most of the budget that is kept for a lane against the less urgent ones. Without a share of its own a rare and
+ * heavy question never gets its turn: many light requests take each bit of the budget as soon as it is free.
+ */
+const KEPT_SHARE = { snapshot: 0.3, tail: 0.2, inquiry: 0.05, repair: 0, backfill: 0 } as const satisfies Record<
+  Lane,
+  number
+>
 
 /**
  * A lane keeps no more of its share than twice what it has spent in the busiest of so many windows: on a limit that

@@ -1,5 +1,5 @@
 import type { BookEvent, MarketEvent } from '../domain/event.ts'
-import type { BookSnapshot } from '../domain/order-book.ts'
+import { type BookSnapshot, counterOf } from '../domain/order-book.ts'
 import type { StoredInstrument } from '../domain/series.ts'
 import type { BookDepth, ClientTopic } from '../domain/topic.ts'
 import type { BookRuleName } from '../exchanges/stream.ts'
@@ -8,9 +8,10 @@ import { BookHandover } from './book-handover.ts'
 import { CROSSED, SILENT } from './book-reasons.ts'
 import { BookRenewal } from './book-renewal.ts'
 import { type BookOutcome, BookSync } from './book-sync.ts'
+import { type KnownTop, topOf } from './book-top.ts'
 import { BookView, type ViewChange } from './book-view.ts'
 import type { SnapshotRequest } from './feed-io.ts'
-import { type Best, MarketTopic, type Reply, type TopicSurroundings } from './market-topic.ts'
+import { MarketTopic, type Reply, type TopicSurroundings } from './market-topic.ts'
 import { bookData, type TopicLine } from './messages.ts'
 import { SNAPSHOT_DEPTH } from './snapshot-depth.ts'
 
@@ -48,9 +49,9 @@ export class BookTopic extends MarketTopic {
   #asked: { readonly request: SnapshotRequest; readonly at: number } | null = null
   /**
    * The stream was found to be silent though the book moves, and has not been heard since: REST must not make a book
-   * that nothing keeps. `best` was the last that it gave.
+   * that nothing keeps. `top` was the last that it gave.
    */
-  #silence: { readonly best: Best | null } | null = null
+  #silence: { readonly top: KnownTop | null } | null = null
   /** When a snapshot was last asked for by a new subscription. */
   #resubscribedAt = 0
   /** Why there is no book. */
@@ -68,10 +69,9 @@ export class BookTopic extends MarketTopic {
   }
 
   /** While the stream is silent, what it gave last: by that it is seen to be silent still. */
-  override best(): Best | null {
-    if (this.#sync.state !== 'live') return this.#silence?.best ?? null
-    const { bids, asks } = this.#sync.book
-    return { bid: bids.priceAt(0) ?? null, ask: asks.priceAt(0) ?? null }
+  override top(): KnownTop | null {
+    if (this.#sync.state !== 'live') return this.#silence?.top ?? null
+    return topOf(this.#sync, restRules.has(this.#rule))
   }
 
   override open(topic: ClientTopic): TopicLine {
@@ -182,10 +182,15 @@ export class BookTopic extends MarketTopic {
   override stale(now: number): void {
     this.notify('stale', now, { since: now })
     // A socket that is given up takes along streams of which nothing is proven: those start anew on the next one.
-    if (this.streams.some(({ pace }) => pace.state === 'stale')) this.#silence = { best: this.best() }
+    if (this.streams.some(({ pace }) => pace.state === 'stale')) this.#silence = { top: this.top() }
     this.#asked = this.#retryAt = null
     this.#void(SILENT, now)
     this.#sync.reset()
+  }
+
+  /** Nothing was missed: REST may make a book again. */
+  override quiet(): void {
+    this.#silence = null
   }
 
   override tick(now: number): void {
@@ -332,6 +337,5 @@ function dataOf({ kind, bids, asks, availableDepth, prevSequence, sequence }: Vi
 }
 
 function snapshotOf({ sequence, exchangeTime, bids, asks }: BookSnapshot) {
-  const counter = Number(sequence ?? Number.NaN)
-  return { sequence: Number.isSafeInteger(counter) ? counter : null, exchangeTime, bids, asks }
+  return { sequence: counterOf(sequence), exchangeTime, bids, asks }
 }

@@ -6,12 +6,11 @@ import type { StoredInstrument } from '../domain/series.ts'
 import type { ClientTopic } from '../domain/topic.ts'
 import type { Trade } from '../domain/trade.ts'
 import type { StoredTrade, TradeGap } from '../domain/trade-chunk.ts'
+import type { BookTop } from './book-top.ts'
 import type { TradeHole } from './trade-outcome.ts'
 
 /** What is newest on REST, to tell a quiet market from a dead stream. */
-export type Newest =
-  | { readonly what: 'trade'; readonly time: number | null }
-  | { readonly what: 'book'; readonly bid: string | null; readonly ask: string | null }
+export type Newest = { readonly what: 'trade'; readonly time: number | null } | ({ readonly what: 'book' } & BookTop)
 
 /** Everything that can happen to a feed. `now` (ms UTC) goes with each. */
 export type FeedInput =

@@ -246,6 +246,8 @@ export class FeedSession {
     socket.data(now)
     this.#health.heard(frame.events.length, now)
     const stream = frame.stream === null ? undefined : socket.streams.get(frame.stream)
+    // What a socket still brings of a stream that has left it must not count as a beginning of it there.
+    if (stream === undefined && frame.stream !== null) return
     stream?.data(now, socket)
     for (const event of frame.events) {
       const topics = this.#topics.ofSymbol(socket.endpoint.name, event.exchangeSymbol)

@@ -1,7 +1,8 @@
 import type { MarketEvent } from '../domain/event.ts'
 import type { StoredInstrument } from '../domain/series.ts'
+import type { KnownTop } from './book-top.ts'
 import { Latest, type LatestValues } from './latest.ts'
-import { type Best, MarketTopic, type Probe, type TopicSurroundings } from './market-topic.ts'
+import { MarketTopic, type Probe, type TopicSurroundings } from './market-topic.ts'
 import { bboData, fundingData, tickerData } from './messages.ts'
 
 type LatestChannel = 'ticker' | 'bbo' | 'funding'
@@ -31,9 +32,11 @@ export class LatestTopic extends MarketTopic {
     return this.#probe
   }
 
-  override best(): Best | null {
+  override top(): KnownTop | null {
     const { bbo } = this.latest
-    return bbo === null ? null : { bid: bbo.values.bid?.price ?? null, ask: bbo.values.ask?.price ?? null }
+    if (bbo === null) return null
+    const { bid, ask } = bbo.values
+    return { depth: 1, sequence: null, bids: bid === null ? [] : [bid], asks: ask === null ? [] : [ask] }
   }
 
   override receive(event: MarketEvent, _socket: number, now: number): void {

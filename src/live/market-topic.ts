@@ -2,6 +2,7 @@ import type { MarketEvent } from '../domain/event.ts'
 import type { StoredInstrument } from '../domain/series.ts'
 import type { ClientTopic } from '../domain/topic.ts'
 import type { Heard } from '../exchanges/stream.ts'
+import type { KnownTop } from './book-top.ts'
 import type { FeedEffect, FeedInput, Newest } from './feed-io.ts'
 import { TopicLine } from './messages.ts'
 import type { TradeMark } from './trade-ids.ts'
@@ -19,12 +20,6 @@ export type Reply = Extract<FeedInput, { readonly kind: 'snapshot' | 'trades' | 
  * happens in the market.
  */
 export type Probe = Newest['what'] | 'clock'
-
-/** The best prices; `null`: that side is empty. */
-export interface Best {
-  readonly bid: string | null
-  readonly ask: string | null
-}
 
 /** What topics have reached, so that a later instance of the feed misses nothing in between. */
 export interface TopicMarks {
@@ -82,8 +77,8 @@ export abstract class MarketTopic {
     return 'trade'
   }
 
-  /** The best prices as last heard, for a topic whose probe is `book`. */
-  best(): Best | null {
+  /** The best levels as last heard, for a topic whose probe is `book`; `null` where there are none to compare. */
+  top(): KnownTop | null {
     return null
   }
 
@@ -174,6 +169,9 @@ export abstract class MarketTopic {
     this.notify('stale', now, { since: now })
     this.suspect(now)
   }
+
+  /** REST has nothing newer than what it gave last, though it may have been told to be stale. */
+  quiet(): void {}
 
   protected notify(type: 'gap' | 'resync' | 'stale', now: number, data: object): void {
     const text = JSON.stringify(data)

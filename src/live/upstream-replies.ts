@@ -37,6 +37,6 @@ export function refuse(upstream: Upstream, socket: UpstreamSocket, rejection: Re
   if (undone === true) socket.subscribe(names.filter((name) => !refused.includes(name)))
   for (const name of refused) {
     const stream = socket.streams.get(name)
-    if (stream !== undefined) upstream.reject(stream, reason, now)
+    if (stream !== undefined) upstream.refuse(stream, socket, reason, now)
   }
 }

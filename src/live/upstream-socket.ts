@@ -28,6 +28,8 @@ export class UpstreamSocket {
   replacement: UpstreamSocket | null = null
   /** The exchange has said that it will end it. */
   isClosing = false
+  /** Since when it has been replaced but for what its replacement did not get; `null` where it has not. */
+  leftBehindAt: number | null = null
   /** By name. */
   readonly streams = new Map<string, UpstreamStream>()
   openedAt: number | null = null
@@ -37,6 +39,8 @@ export class UpstreamSocket {
   readonly pace: TopicPace
   /** Questions to REST about its silence that were not answered, in a row. */
   unanswered = 0
+  /** When one of its streams was last asked for anew though REST did not say that it is dead. */
+  renewedBlindlyAt = Number.NEGATIVE_INFINITY
   readonly #api: StreamApi
   readonly #emit: (effect: FeedEffect) => void
   /** Not yet made into messages, so that what is wanted meanwhile shares one. */

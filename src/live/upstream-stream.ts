@@ -36,6 +36,8 @@ export class UpstreamStream {
   retryAt = 0
   /** How often something was done about its silence since it last gave data. */
   retries = 0
+  /** How often REST was asked in vain about its silence since it last gave data, or REST last answered. */
+  unanswered = 0
 
   constructor({ endpoint, name, isSignOfLife }: StreamName, now: number) {
     this.endpoint = endpoint
@@ -54,8 +56,7 @@ export class UpstreamStream {
   data(now: number, socket: UpstreamSocket): void {
     this.pace.data(now)
     this.dataAt = now
-    this.retries = 0
-    this.rejections = 0
+    this.retries = this.unanswered = this.rejections = 0
     if (this.successor === socket) {
       this.isReady = true
       this.heardAt ??= now
@@ -92,6 +93,12 @@ export class UpstreamStream {
     this.isReady = false
     this.heardAt = null
     successor.streams.set(this.name, this)
+  }
+
+  /** The successor will not carry it. */
+  stay(): void {
+    this.successor?.streams.delete(this.name)
+    this.successor = null
   }
 
   /** The successor carries it from now on. @returns whether it has delivered it already */

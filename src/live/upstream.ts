@@ -1,7 +1,7 @@
 import type { StreamApi, StreamName } from '../exchanges/stream.ts'
 import { Entrance, Host } from './entrance.ts'
 import type { FeedEffect, FeedInput } from './feed-io.ts'
-import { isRotated, needsRotation } from './rotation.ts'
+import { beginRotation, endRotation, inherit, isRotated, needsRotation, stay } from './rotation.ts'
 import type { SocketStatus } from './status.ts'
 import { UpstreamSocket } from './upstream-socket.ts'
 import { streamKey, topicsOn, UpstreamStream } from './upstream-stream.ts'
@@ -76,8 +76,16 @@ export class Upstream {
     stream.socket.subscribe([stream.name])
   }
 
+  /** The exchange refuses a stream on a socket: while that is rotated the other one may get it all the same. */
+  refuse(stream: UpstreamStream, socket: UpstreamSocket, reason: string, now: number): void {
+    if (stream.successor === socket) stay(stream, socket, now)
+    else if (stream.successor !== null) inherit(stream, socket, now)
+    else this.reject(stream, reason, now)
+  }
+
   /** The exchange does not have it: its topics are told, once for all who need it. */
   reject(stream: UpstreamStream, reason: string, now: number): void {
+    const { socket, successor } = stream
     stream.leave(now)
     stream.lostAt = null
     this.#homeless.delete(stream)
@@ -86,7 +94,12 @@ export class Upstream {
     stream.retryAt = now + Math.min(LONGEST_REJECTED_RETRY_MS, FIRST_REJECTED_RETRY_MS * 2 ** stream.rejections)
     stream.rejections += 1
     if (stream.rejections === 1) stream.isRejectionTold = false
-    if (!stream.isRejectionTold) for (const topic of topicsOn(stream)) topic.rejected(reason, now)
+    for (const topic of topicsOn(stream)) {
+      // What it has brought is no longer kept right by anybody.
+      if (successor !== null) topic.lost(successor.id, now, socket?.id ?? null)
+      if (socket !== null) topic.lost(socket.id, now, null)
+      if (!stream.isRejectionTold) topic.rejected(reason, now)
+    }
     stream.isRejectionTold = true
   }
 
@@ -120,11 +133,7 @@ export class Upstream {
   rotate(socket: UpstreamSocket, now: number): void {
     const { name } = socket.endpoint
     if (socket.replacement !== null || socket.replaces !== null || !this.#entrance(name).mayConnect(now)) return
-    const replacement = this.#connect(name, now)
-    replacement.replaces = socket
-    socket.replacement = replacement
-    for (const stream of socket.streams.values()) stream.follow(replacement)
-    replacement.subscribe([...socket.streams.keys()])
+    beginRotation(socket, this.#connect(name, now))
   }
 
   tick(now: number): void {
@@ -215,7 +224,9 @@ export class Upstream {
     if (socket.lastDataAt !== null) this.#entrance(socket.endpoint.name).works(openedAt, now)
     for (const stream of socket.streams.values()) if (isUnanswered(stream, socket, now)) this.resubscribe(stream, now)
     if (needsRotation(socket, this.#options.api.limits, now)) this.rotate(socket, now)
-    if (isRotated(socket, now)) this.#finishRotation(socket, now)
+    const { replaces: old } = socket
+    const canGo = old !== null && isRotated(socket, now) && endRotation(old, socket, now)
+    if (canGo) this.#close(old, 'replaced by a younger one')
   }
 
   /** Finds every homeless stream a socket with room, or opens one. */
@@ -237,24 +248,10 @@ export class Upstream {
 
   #roomAt(name: string, most: number): UpstreamSocket | undefined {
     for (const socket of this.sockets.values()) {
-      const isStaying = socket.replacement === null && !socket.isClosing
+      const isStaying = socket.replacement === null && socket.leftBehindAt === null && !socket.isClosing
       if (socket.endpoint.name === name && isStaying && socket.streams.size < most) return socket
     }
     return undefined
-  }
-
-  #finishRotation(socket: UpstreamSocket, now: number): void {
-    const { replaces: old } = socket
-    if (old === null) return
-    socket.replaces = null
-    old.replacement = null
-    this.#close(old, 'replaced by a younger one')
-    for (const stream of [...old.streams.values()]) this.#inherit(stream, old.id, now)
-  }
-
-  #inherit(stream: UpstreamStream, from: number, now: number): void {
-    const heir = stream.inherit(now) ? (stream.socket?.id ?? null) : null
-    for (const topic of topicsOn(stream)) topic.lost(from, now, heir)
   }
 
   #connect(name: string, now: number): UpstreamSocket {
@@ -275,10 +272,8 @@ export class Upstream {
     if (socket.replaces !== null) socket.replaces.replacement = null
     if (socket.replacement !== null) socket.replacement.replaces = null
     for (const stream of [...socket.streams.values()]) {
-      if (stream.successor === socket) {
-        stream.successor = null
-        for (const topic of topicsOn(stream)) topic.lost(socket.id, now, stream.socket?.id ?? null)
-      } else if (stream.successor !== null) this.#inherit(stream, socket.id, now)
+      if (stream.successor === socket) stay(stream, socket, now)
+      else if (stream.successor !== null) inherit(stream, socket, now)
       else {
         stream.leave(now)
         this.#seekHome(stream)

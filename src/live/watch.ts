@@ -1,4 +1,5 @@
 import type { Answer } from '../domain/answer.ts'
+import { hasMoved } from './book-top.ts'
 import type { FeedEffect, Newest } from './feed-io.ts'
 import type { MarketTopic, Probe } from './market-topic.ts'
 import type { Upstream } from './upstream.ts'
@@ -23,6 +24,12 @@ const CLOCK_STREAM_SILENCE_MS = 120_000
 /** Where REST does not answer, a silent socket is replaced after so many questions; each time in vain, twice as many. */
 const MOST_UNANSWERED = 2
 const MOST_DOUBLINGS = 8
+/**
+ * Where others of its socket flow, a stream of which REST could not say anything so often is taken for dead: it is told
+ * and asked for anew once, and no more than one a minute and socket, for most of them are only quiet.
+ */
+const MOST_UNANSWERED_OF_STREAM = 3
+const BLINDLY_MS = 60_000
 /** A stream that stays silent whatever is done is tried again less and less often. */
 const FIRST_RETRY_MS = 10_000
 const LONGEST_RETRY_MS = 60 * 60_000
@@ -40,6 +47,7 @@ interface Inquiry {
  * be newer makes it stale, so that a quiet market never causes a storm. What is stale is subscribed again, then gets a
  * new socket; the socket is replaced at once where all of it is silent. What still does not help is done ever less often.
  * A socket that is silent for longer than usual is looked into by its liveliest stream, however thin each of them is.
+ * Where REST does not answer, what usually speaks and does not is taken for dead in the end.
  */
 export class Watch {
   readonly #upstream: Upstream
@@ -55,12 +63,9 @@ export class Watch {
 
   tick(now: number): void {
     for (const [socket, inquiry] of this.#inquiries) this.#pursue(socket, inquiry, now)
-    for (const stream of this.#upstream.streams.values()) {
-      const { socket } = stream
-      if (socket?.openedAt == null || stream.isSignOfLife || now < stream.pace.suspectAt() + retryDelay(stream))
-        continue
-      this.#suspect(stream, socket, now)
-    }
+    // Who waits longest is first: REST is asked about one at a time.
+    for (const stream of [...this.#upstream.streams.values()].filter((one) => isDue(one, now)).toSorted(byDueTime))
+      if (stream.socket !== null) this.#suspect(stream, stream.socket, now)
     for (const socket of this.#upstream.sockets.values()) {
       if (socket.pace.spacing === null || now < socket.pace.suspectAt()) continue
       socket.pace.quiet(now)
@@ -81,13 +86,14 @@ export class Watch {
       this.#upstream.reject(stream, answer.detail, now)
     } else if (!answer.ok) this.#noAnswer(stream, socket, now)
     else {
-      socket.unanswered = 0
+      socket.unanswered = stream.unanswered = 0
       this.#replacedBlindly.delete(stream.endpoint)
       const isBehind = [...stream.topics].some((topic) => isNewer(topic, answer.value, stream.pace.since))
       if (isBehind) inquiry.staleAt = now + DELIVERY_MS
       else {
         this.#inquiries.delete(socket)
         stream.pace.quiet(now)
+        for (const topic of stream.topics) topic.quiet()
       }
     }
   }
@@ -138,8 +144,10 @@ export class Watch {
     this.#inquiries.delete(socket)
     stream.pace.again(now)
     socket.unanswered += 1
+    stream.unanswered += 1
     if (!isSilent(socket, FLOWING_MS, now)) {
       this.#replacedBlindly.delete(stream.endpoint)
+      this.#giveUp(stream, socket, now)
       return
     }
     const replaced = this.#replacedBlindly.get(stream.endpoint) ?? 0
@@ -148,6 +156,22 @@ export class Watch {
     for (const topic of topicsOf(socket)) topic.stale(now)
     this.#upstream.abandon(socket, 'silent, and REST does not answer', now)
   }
+
+  /** REST does not say whether a stream is dead, and others of its socket flow: one that usually speaks is asked for anew. */
+  #giveUp(stream: UpstreamStream, socket: UpstreamSocket, now: number): void {
+    const isHopeless = stream.pace.spacing !== null && stream.unanswered >= MOST_UNANSWERED_OF_STREAM
+    if (!isHopeless || stream.retries > 0 || now - socket.renewedBlindlyAt < BLINDLY_MS) return
+    socket.renewedBlindlyAt = now
+    this.#stale(stream, socket, now)
+  }
+}
+
+function isDue({ socket, pace, isSignOfLife, retries }: UpstreamStream, now: number): boolean {
+  return socket?.openedAt != null && !isSignOfLife && now >= pace.suspectAt() + retryDelay(retries)
+}
+
+function byDueTime(a: UpstreamStream, b: UpstreamStream): number {
+  return a.pace.suspectAt() - b.pace.suspectAt()
 }
 
 /** The first of its topics of which REST can say something. */
@@ -177,7 +201,7 @@ function isSilent({ lastDataAt }: UpstreamSocket, ms: number, now: number): bool
 }
 
 /** How much longer than usual is waited, after what has been done in vain. */
-function retryDelay({ retries }: UpstreamStream): number {
+function retryDelay(retries: number): number {
   return retries < 2 ? 0 : Math.min(LONGEST_RETRY_MS, FIRST_RETRY_MS * 2 ** retries)
 }
 
@@ -185,7 +209,7 @@ function retryDelay({ retries }: UpstreamStream): number {
 function isNewer(topic: MarketTopic, newest: Newest, since: number): boolean {
   if (newest.what === 'trade')
     return newest.time !== null && newest.time > Math.max(topic.dataTime ?? 0, since) + CLOCK_TOLERANCE_MS
-  const best = topic.best()
+  const top = topic.top()
   // A book that is not in sync has its own ways.
-  return best !== null && (best.bid !== newest.bid || best.ask !== newest.ask)
+  return top !== null && hasMoved(top, newest)
 }

@@ -43,11 +43,9 @@ describe.each([
     expect(newest.value.asks.length).toBeGreaterThan(0)
   })
 
-  it('reads the newest trade and ticker', async () => {
+  it('reads the newest trade', async () => {
     const trade = await loader.readNewest(exchange, id, 'trade')
     expect(trade).toMatchObject({ ok: true, value: { what: 'trade', tradeId: expect.any(String) } })
-    const ticker = await loader.readNewest(exchange, id, 'ticker')
-    expect(ticker).toMatchObject({ ok: true, value: { what: 'ticker', ticker: { last: expect.any(String) } } })
   })
 
   it('reads closed candles only', async () => {

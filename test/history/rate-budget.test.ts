@@ -60,6 +60,19 @@ describe('RateBudget', () => {
     expect(spend(budget, 'snapshot', 1_040)).toBe(30)
   })
 
+  it('lets a rare, heavy question through beside many light requests that take all there is', () => {
+    const budget = new RateBudget(LIMIT, 1)
+    let answers = 0
+    for (let now = 0; now < 60_000; now += 5) {
+      spend(budget, 'backfill', now)
+      // One question every other second, that waits for half a second.
+      if (now % 2_000 >= 500 || answers > now / 2_000) continue
+      if (budget.take('inquiry', 5, now) === 0) answers += 1
+    }
+    // Its first turn is what makes known that it needs one.
+    expect(answers).toBeGreaterThanOrEqual(29)
+  })
+
   it('keeps twice what a lane has lately spent in a window, where it had to wait for nothing', () => {
     const budget = new RateBudget(LIMIT, 1)
     expect(budget.take('tail', 4, 500)).toBe(0)

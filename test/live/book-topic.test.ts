@@ -11,7 +11,7 @@ import {
   types,
   update,
 } from './book-play.ts'
-import { HOUR, MINUTE, Play, SECOND, topicOf } from './session.ts'
+import { HOUR, MINUTE, newestBook, Play, SECOND, topicOf } from './session.ts'
 import { binanceBook } from './session-exchange.ts'
 
 describe('a book whose snapshot comes from REST', () => {
@@ -128,8 +128,7 @@ describe('a book whose snapshot comes from REST', () => {
     played.demand(BINANCE, 'trades:binance:BTC-USDT')
     update(played, 9)
     snapshot(played, 10)
-    played.newest = ({ what }) =>
-      what === 'trade' ? { ok: true, value: { what, time: null } } : { ok: true, value: { what, bid: '7', ask: '11' } }
+    played.newest = ({ what }) => (what === 'trade' ? { ok: true, value: { what, time: null } } : newestBook('7', '11'))
     let id = 0
     const others = () => {
       for (const socket of played.open) if (socket.subscribed.size > 1) played.trade('BTCUSDT', ++id, socket)
@@ -153,7 +152,7 @@ describe('a book whose snapshot comes from REST', () => {
     played.demand(BINANCE)
     update(played, 9)
     fullSnapshot(played, 10)
-    played.newest = () => ({ ok: true, value: { what: 'book', bid: '7', ask: '11' } })
+    played.newest = () => newestBook('7', '11')
     played.wait(8 * SECOND)
     played.demand('book:binance:BTC-USDT:200')
     // One more stream goes on, so that the socket is kept.
@@ -178,7 +177,7 @@ describe('a book whose snapshot comes from REST', () => {
     expect(read(played, quiet)).toMatchObject({ sequence: 10 })
     played.newest = ({ instrument }) => {
       const bid = instrument.symbol === 'BTC-USDT' ? '7' : '9'
-      return { ok: true, value: { what: 'book', bid, ask: '11' } }
+      return newestBook(bid, '11')
     }
     const asked = depths(played).length
     played.wait(30 * SECOND)

@@ -221,6 +221,41 @@ describe('a socket that grows old', () => {
     rotated.expectWhole()
   })
 
+  it.each([
+    ['all that it carries', ['btcusdt@aggTrade', 'btcusdt@depth@100ms', 'quietusdt@aggTrade'], []],
+    ['one of its streams', ['btcusdt@depth@100ms'], ['btcusdt@aggTrade', 'quietusdt@aggTrade']],
+  ])('keeps %s where the new one is refused it, and is replaced once that is no longer so', (_, refused, moved) => {
+    const rotated = new Rotated({ isAcknowledged: false })
+    const { played, old, young } = rotated
+    let answered = 0
+    played.wait(70 * SECOND, () => {
+      for (; answered < young.sent.length && young.state === 'open'; answered++) {
+        const { id, params } = JSON.parse(young.sent[answered]?.frame ?? '')
+        const isRefused = params.some((name: string) => refused.includes(name))
+        played.frame(JSON.stringify(isRefused ? { error: { code: 1, msg: 'busy' }, id } : { result: null, id }), young)
+        if (!isRefused) for (const name of params) young.subscribed.add(name)
+      }
+      // Each of them brings what it was asked for.
+      rotated.id += 1
+      if (young.state === 'open' && young.subscribed.has('btcusdt@aggTrade')) played.trade('BTCUSDT', rotated.id, young)
+      if (old.state === 'open') {
+        played.trade('BTCUSDT', rotated.id, old)
+        rotated.book(old)
+      }
+      played.take({ kind: 'flush' })
+    })
+    expect(played.status.rejected).toEqual([])
+    expect(old.state).toBe('open')
+    expect([...young.subscribed].toSorted()).toEqual(moved)
+    rotated.expectWhole()
+    played.isHelpful = true
+    if (played.isConnecting) played.openNext()
+    played.wait(4 * MINUTE, () => rotated.step(...played.open))
+    expect(old.closeReason).toBe('replaced by a younger one')
+    rotated.expectWhole()
+    expect(played.status).toMatchObject({ state: 'live', reconnects: 0 })
+  })
+
   it('takes up what is demanded meanwhile on the new one', () => {
     const { played, old, young } = new Rotated()
     played.demand('trades:binance:NEW-USDT')
@@ -276,6 +311,30 @@ it('a book whose new socket has its snapshot ends with that socket, and starts a
   const asked = played.fresh('send').filter(({ socket }) => socket === old.id)
   expect(asked.map(({ frame }) => JSON.parse(frame).op)).toEqual(['unsubscribe', 'subscribe'])
   expect(played.told('book:okx:BTC-USDT:5').map(({ type }) => type)).toEqual(['resync'])
+})
+
+it('a book that is refused where it is asked for anew goes on by the new socket', () => {
+  const played = new Play('okx')
+  played.demand('book:okx:BTC-USDT:5')
+  const old = played.socket
+  const snapshot = okxBook('BTC-USDT', { kind: 'snapshot', from: -1, to: 5, ...LEVELS })
+  played.frame(snapshot)
+  played.frame('{"event":"notice","code":"64008","msg":"The connection will soon be closed.","connId":"c"}')
+  const [, young] = played.open
+  if (young === undefined) throw new Error('there is no younger socket')
+  played.isHelpful = false
+  played.fresh('send')
+  played.frame(okxBook('BTC-USDT', { kind: 'update', from: 7, to: 8 }), old)
+  played.wait(SECOND)
+  const asked = played.fresh('send').find(({ frame }) => frame.includes('"subscribe"'))
+  expect(asked?.socket).toBe(old.id)
+  const { id } = JSON.parse(asked?.frame ?? '')
+  const msg = "Wrong URL or channel:books,instId:BTC-USDT doesn't exist."
+  played.frame(JSON.stringify({ id, event: 'error', code: '60018', msg, connId: 'c' }), old)
+  expect(played.status.rejected).toEqual([])
+  played.frame(snapshot, young)
+  played.take({ kind: 'flush' })
+  expect(played.told('book:okx:BTC-USDT:5').at(-1)).toMatchObject({ type: 'book', data: { sequence: 5 } })
 })
 
 it('exchanges that end no socket by its age are left alone', () => {

@@ -3,7 +3,7 @@ import { decimal } from '../../src/domain/decimal.ts'
 import type { Trade } from '../../src/domain/trade.ts'
 import { BookTopic } from '../../src/live/book-topic.ts'
 import type { FeedEffect } from '../../src/live/feed-io.ts'
-import { MINUTE, Play, type PlayedSocket, SECOND, topicOf } from './session.ts'
+import { MINUTE, newestBook, Play, type PlayedSocket, SECOND, topicOf } from './session.ts'
 import { binanceBook, bybitBook, okxBook, type PlayedBook } from './session-exchange.ts'
 
 export type PlayedName = 'binance' | 'okx' | 'bybit'
@@ -72,9 +72,9 @@ export class FaultyExchange {
     this.played = new Play(exchange, { random, onSent })
     this.played.demand(this.trades, this.book)
     this.played.newest = ({ what }) => {
-      const value =
-        what === 'trade' ? { what, time: this.executed.at(-1)?.time ?? null } : { what, bid: '9', ask: '11' }
-      return { ok: true, value }
+      if (what === 'trade') return { ok: true, value: { what, time: this.executed.at(-1)?.time ?? null } }
+      // Only REST of Binance counts as its stream does.
+      return newestBook('9', '11', String(this.#sequence), exchange === 'binance' ? this.#sequence : null)
     }
   }
 

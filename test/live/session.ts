@@ -57,8 +57,11 @@ export class Play {
   newest: (question: Effect<'ask-newest'>) => Answer<Newest> | null = ({ what, instrument }) => {
     if (what === 'trade') return { ok: true, value: { what, time: null } }
     const known = this.#demanded.filter(({ symbol, channel }) => symbol === instrument.symbol && isPriced(channel))
-    const best = known.map((topic) => this.session.topic(topic)?.best()).find((found) => found != null)
-    return { ok: true, value: { what, bid: best?.bid ?? null, ask: best?.ask ?? null } }
+    const top = known.map((topic) => this.session.topic(topic)?.top()).find((found) => found != null)
+    const [bids = [], asks = []] = [top?.bids, top?.asks].map((side = []) =>
+      side.map(({ price, size }) => ({ price, size: size ?? decimal('1') })),
+    )
+    return { ok: true, value: { what, sequence: null, bids, asks } }
   }
 
   now = START
@@ -232,6 +235,12 @@ export class Play {
     if (socket === undefined) throw new Error(`nobody opened socket ${id}`)
     return socket
   }
+}
+
+/** A book of REST with one level a side. */
+export function newestBook(bid: string, ask: string, size = '1', sequence: number | null = null): Answer<Newest> {
+  const [bids, asks] = [bid, ask].map((price) => [{ price: decimal(price), size: decimal(size) }])
+  return { ok: true, value: { what: 'book', sequence, bids: bids ?? [], asks: asks ?? [] } }
 }
 
 function isPriced(channel: string): boolean {

@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest'
 import type { ExchangeName } from '../../src/exchanges/registry.ts'
-import { DAY, HOUR, MINUTE, Play, SECOND } from './session.ts'
-import { binance, bybitBook, okx, okxBook } from './session-exchange.ts'
+import { snapshot } from './book-play.ts'
+import { DAY, HOUR, MINUTE, newestBook, Play, SECOND } from './session.ts'
+import { binance, binanceBook, bybitBook, okx, okxBook } from './session-exchange.ts'
 
 /** Two instruments: `A` moves each second, `B` falls silent. */
 function market(exchange: ExchangeName = 'okx'): { played: Play; quote: string; flow: (ms: number) => void } {
@@ -94,6 +95,55 @@ describe('a stream that falls silent while others flow', () => {
     expect(played.sockets.size).toBe(1)
   })
 
+  it('is taken for dead where REST never says, if it usually speaks: told, and asked for anew once', () => {
+    const { played, flow } = market()
+    for (let id = 2; id < 90; id++) {
+      flow(SECOND)
+      played.trade('B-USDT', id)
+    }
+    played.newest = () => ({ ok: false, code: 'rate_limited', detail: 'the exchange may not be asked now' })
+    played.fresh('send')
+    flow(40 * SECOND)
+    expect(played.told(B, 'stale')).toEqual([])
+    flow(40 * SECOND)
+    expect(played.told(B, 'stale')).toHaveLength(1)
+    expect(played.status).toMatchObject({ state: 'stale', stale: ['trades-all:B-USDT'] })
+    flow(HOUR)
+    const asked = played.fresh('send').filter(({ frame }) => frame.includes('"subscribe"'))
+    expect(asked.map(({ frame }) => JSON.parse(frame).args)).toEqual([[{ channel: 'trades-all', instId: 'B-USDT' }]])
+    expect(played.sockets.size).toBe(1)
+    // REST answers again.
+    played.newest = () => ({ ok: true, value: { what: 'trade', time: null } })
+    flow(HOUR)
+    expect(played.status).toMatchObject({ state: 'live', stale: [], quiet: ['trades-all:B-USDT'] })
+  })
+
+  it('is left alone where REST never says and it was never heard to speak', () => {
+    const { played, flow } = market()
+    played.newest = () => null
+    flow(HOUR)
+    expect(played.told(B, 'stale')).toEqual([])
+  })
+
+  it('is one of many that are asked for anew no faster than one a minute, where REST never says', () => {
+    const played = new Play('okx')
+    const names = Array.from({ length: 40 }, (_, n) => `A${n}-USDT`)
+    played.demand(...[...names, 'FLOWS-USDT'].map((name) => `trades:okx:${name}`))
+    let id = 0
+    const flow = (ms: number, all: readonly string[]) =>
+      played.wait(ms, () => {
+        id += 1
+        for (const name of all) played.trade(name, id)
+      })
+    flow(10 * SECOND, [...names, 'FLOWS-USDT'])
+    played.newest = () => ({ ok: false, code: 'exchange_unavailable', detail: 'no answer' })
+    played.fresh('send')
+    flow(30 * MINUTE, ['FLOWS-USDT'])
+    const asked = played.fresh('send').filter(({ frame }) => frame.includes('"subscribe"'))
+    expect(asked.length).toBeGreaterThan(20)
+    expect(asked.length).toBeLessThanOrEqual(30)
+  })
+
   it('is not suspected for as long as its own pace allows', () => {
     const { played, flow } = market()
     for (let id = 2; id < 60; id++) {
@@ -114,6 +164,9 @@ describe('a stream that falls silent while others flow', () => {
     played.demand('trades:okx:FLOWS-USDT')
     played.wait(30 * SECOND, () => played.trade('FLOWS-USDT', played.now))
     expect(played.of('ask-newest')).toHaveLength(1)
+    // However long each answer takes, all of them have their turn.
+    played.wait(6 * MINUTE, () => played.trade('FLOWS-USDT', played.now))
+    expect(new Set(played.of('ask-newest').map(({ stream }) => stream)).size).toBe(5)
   })
 })
 
@@ -258,14 +311,67 @@ describe('what is silent by its nature', () => {
 })
 
 describe('books', () => {
+  /** A book beside trades that flow; REST has these levels of it from now on. */
+  const beside = (exchange: 'binance' | 'okx', newest: () => ReturnType<typeof newestBook>) => {
+    const played = new Play(exchange)
+    const key = `book:${exchange}:A-USDT:5`
+    played.demand(key, `trades:${exchange}:FLOWS-USDT`)
+    const levels = { bids: [['9', '1']], asks: [['11', '1']] } as const
+    const carrier = played.open.find(({ subscribed }) => [...subscribed].some((name) => /depth|books/.test(name)))
+    if (exchange === 'okx') played.frame(okxBook('A-USDT', { kind: 'snapshot', from: -1, to: 1, ...levels }), carrier)
+    else {
+      played.frame(binanceBook('AUSDT', { kind: 'update', from: 9, to: 10, ...levels }), carrier)
+      snapshot(played, 10)
+    }
+    played.newest = ({ what }) => (what === 'book' ? newest() : { ok: true, value: { what, time: null } })
+    let id = 0
+    const flow = (ms: number) =>
+      played.wait(ms, () => {
+        id += 1
+        for (const socket of played.open) {
+          if ([...socket.subscribed].some((name) => /trade/i.test(name)))
+            played.trade(played.instrument('FLOWS-USDT').exchangeSymbol, id, socket)
+        }
+      })
+    return { played, key, flow }
+  }
+
+  it.each([
+    ['okx', 'the size of a level', () => newestBook('9', '11', '2'), 1],
+    ['okx', 'nothing', () => newestBook('9', '11'), 0],
+    // Counters of REST that the stream does not share say nothing.
+    ['okx', 'nothing but a counter', () => newestBook('9', '11', '1', 99), 0],
+    ['binance', 'the size of a level', () => newestBook('9', '11', '2'), 1],
+    ['binance', 'a level that is not among the best', () => newestBook('9', '11', '1', 11), 1],
+    ['binance', 'nothing by its counter', () => newestBook('9', '11', '1', 10), 0],
+    ['binance', 'levels, counted anew', () => newestBook('9', '12', '1', 3), 1],
+  ] as const)('of %s are stale within a minute where REST has changed %s', (exchange, _, newest, told) => {
+    const { played, key, flow } = beside(exchange, newest)
+    flow(MINUTE)
+    expect(Math.min(1, played.told(key, 'stale').length)).toBe(told)
+    expect(played.status.quiet).toHaveLength(1 - told)
+  })
+
+  it('have a moment to bring what REST has just got', () => {
+    const { played, key, flow } = beside('okx', () => newestBook('9', '11', '2'))
+    flow(12 * SECOND)
+    const carrier = played.open.find(({ subscribed }) => subscribed.has('books:A-USDT'))
+    played.frame(
+      okxBook('A-USDT', { kind: 'update', from: 1, to: 2, bids: [['9', '2']], asks: [['11', '2']] }),
+      carrier,
+    )
+    flow(5 * SECOND)
+    expect(played.told(key, 'stale')).toEqual([])
+  })
+
   it('are compared by their best prices', () => {
     const played = new Play('okx')
     played.demand('book:okx:A-USDT:5')
     played.frame(okxBook('A-USDT', { kind: 'snapshot', from: -1, to: 1, bids: [['9', '1']], asks: [['11', '1']] }))
-    played.newest = () => ({ ok: true, value: { what: 'book', bid: '9', ask: '11' } })
+    played.newest = () => newestBook('9', '11')
     played.wait(15 * SECOND)
     expect(played.status.quiet).toEqual(['books:A-USDT'])
-    played.newest = () => ({ ok: true, value: { what: 'book', bid: '9', ask: '10' } })
+    played.newest = () => newestBook('9', '10')
     played.wait(30 * SECOND)
     expect(played.told('book:okx:A-USDT:5').map(({ type }) => type)).toEqual(['stale', 'resync'])
   })
