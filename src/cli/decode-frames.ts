@@ -1,4 +1,4 @@
-import type { BookEvent, MarketEvent } from '../domain/event.ts'
+import type { BookEvent, CandleEvent, MarketEvent } from '../domain/event.ts'
 import type { Instrument } from '../domain/instrument.ts'
 import { connectors } from '../exchanges/registry.ts'
 import { resolveEvent } from '../exchanges/resolve.ts'
@@ -37,8 +37,9 @@ export class FrameDecoder {
       case 'ack':
         return { type: 'ack', exchange, requestId: frame.requestId, streams: frame.streams }
       case 'rejected': {
-        const { requestId, streams, code, reason } = frame
-        return { type: 'rejected', exchange, requestId, streams, code, reason }
+        const { requestId, streams, code, reason, retryAfterMs } = frame
+        const wait = retryAfterMs === undefined ? {} : { retryAfterMs }
+        return { type: 'rejected', exchange, requestId, streams, code, reason, ...wait }
       }
       case 'ignored':
         return { type: 'ignored', exchange, detail: frame.reason }
@@ -61,7 +62,7 @@ export class FrameDecoder {
         return { ...sized('trade'), data: { id, price, size, side } }
       }
       case 'candles':
-        return { ...headed('candle'), data: { interval: event.interval, ...event.candle } }
+        return { ...headed('candle'), data: candleData(event) }
       case 'ticker':
         return { ...headed('ticker'), data: this.#whole.ticker(event) }
       case 'bbo':
@@ -86,6 +87,11 @@ export class FrameDecoder {
     this.#named.set(exchangeSymbol, named)
     return named
   }
+}
+
+/** A candle of another clock says so: its `interval` is none of ours. */
+function candleData({ interval, exchangeInterval, candle }: CandleEvent) {
+  return { interval, ...(exchangeInterval === undefined ? {} : { exchangeInterval }), ...candle }
 }
 
 /** An update does not say how deep the book is; a snapshot follows nothing. */

@@ -47,7 +47,10 @@ export interface TradeEvent extends EventBase {
 
 export interface CandleEvent extends EventBase {
   readonly channel: 'candles'
-  readonly interval: Interval
+  /** `null` where the slots of the exchange's interval are not ours: its days begin by another clock than UTC. */
+  readonly interval: Interval | null
+  /** As the exchange spells it, where `interval` is `null`. */
+  readonly exchangeInterval?: string
   readonly candle: Candle
 }
 

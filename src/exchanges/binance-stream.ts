@@ -34,7 +34,7 @@ const endpoints = [
 const limits = {
   topicsPerSocket: 200,
   topicsPerRequest: 100,
-  messages: [{ limit: 4, windowMs: 1_000 }],
+  messages: [{ limit: 4, windowMs: 1_000, per: 'socket' }],
   connects: { limit: 300, windowMs: 300_000 },
   maxAgeMs: 86_400_000,
 } as const

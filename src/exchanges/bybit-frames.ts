@@ -52,7 +52,7 @@ function readFrame(value: unknown, kind: InstrumentKind): StreamFrame {
   const [channel, second = '', third = ''] = topic.split('.')
   switch (channel) {
     case 'orderbook':
-      return second === '1' ? readBbo(message, topic) : readBook(message, topic)
+      return readOrderbook(message, topic, second)
     case 'publicTrade':
       return readList(message, topic, readTrade)
     case 'tickers':
@@ -90,6 +90,12 @@ function readTrade(record: Cells): TradeEvent {
     size: needAmount(record['v'], 'v'),
     side: needSide(record['S'], 'S'),
   }
+}
+
+/** By depth. The one of `orderbook.rpi` has other columns: orders that not everybody can meet stand apart. */
+function readOrderbook(message: Cells, topic: string, depth: string): StreamFrame {
+  if (!/^\d+$/.test(depth)) return ignored(shorten(topic))
+  return depth === '1' ? readBbo(message, topic) : readBook(message, topic)
 }
 
 /**

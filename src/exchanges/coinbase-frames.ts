@@ -202,8 +202,17 @@ function readError(record: Cells): StreamFrame {
   const reason = shorten(parts.join(': '))
   const product = UNKNOWN_PRODUCT.exec(reason)?.[1]
   const streams = product === undefined ? null : ALL_CHANNELS.map((channel) => `${channel}:${product}`)
-  return { kind: 'rejected', requestId: null, streams, code: null, reason }
+  const isTooFast = product === undefined && TOO_FAST.test(reason)
+  const wait = isTooFast ? { retryAfterMs: TOO_FAST_MS } : {}
+  return { kind: 'rejected', requestId: null, streams, code: null, reason, ...wait }
 }
+
+/**
+ * We send too many messages, or read too few; mostly the socket is ended then. Messages are counted by the second.
+ * https://docs.cdp.coinbase.com/exchange/websocket-feed/errors
+ */
+const TOO_FAST = /rate limit|too many (?:requests|messages)|ErrSlow(?:Read|Consume)/i
+const TOO_FAST_MS = 5_000
 
 const UNKNOWN_PRODUCT = /(?:^|\s)(\S+-\S+) is not a valid product/
 const ALL_CHANNELS = ['matches', 'ticker', 'level2_batch', 'heartbeat'] as const

@@ -14,15 +14,16 @@ const ENDPOINT = 'feed'
 
 /**
  * A socket that has not subscribed to anything after 5 seconds is closed. An address may connect 8 times a second and
- * send 100 messages a second over all its sockets, of which this is a socket's share. How many channels one may carry is
- * not published, only that they should be spread: one product's book can fill a socket.
+ * send 100 messages a second over all its sockets: a fifth is left, for they may arrive closer together than they were
+ * sent. How many channels one may carry is not published, only that they should be spread: one product's book can fill a
+ * socket.
  * https://docs.cdp.coinbase.com/exchange/websocket-feed/rate-limits
  * https://docs.cdp.coinbase.com/exchange/websocket-feed/best-practices
  */
 const limits = {
   topicsPerSocket: 100,
   topicsPerRequest: 20,
-  messages: [{ limit: 20, windowMs: 1_000 }],
+  messages: [{ limit: 80, windowMs: 1_000, per: 'address' }],
   connects: { limit: 8, windowMs: 1_000 },
   maxAgeMs: null,
 } as const

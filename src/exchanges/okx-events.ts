@@ -39,8 +39,16 @@ const NAMED_STREAM = /channel:([\w-]+),inst(?:Id|Type):([^\s,]+)/
 /** `Illegal request: {"id":"1","op":"subscribe","args":["…"]}` */
 const NAMED_REQUEST = /^Illegal request: .*"id"\s*:\s*"(\d{1,15})"/
 
+/**
+ * `Requests too frequent`: a socket may make 480 requests an hour, so that this will last.
+ * https://www.okx.com/docs-v5/en/#error-code-websocket-public
+ */
+const TOO_FREQUENT = '60014'
+const TOO_FREQUENT_MS = 60_000
+
 /** https://www.okx.com/docs-v5/en/#error-code-websocket-public */
 function readError(message: Cells): StreamFrame {
+  const code = textField(message, 'code')
   const text = textField(message, 'msg')
   const [, channel, instrument] = NAMED_STREAM.exec(text) ?? []
   const [, id] = NAMED_REQUEST.exec(text) ?? []
@@ -48,8 +56,9 @@ function readError(message: Cells): StreamFrame {
     kind: 'rejected',
     requestId: readRequestId(message) ?? (id === undefined ? null : Number(id)),
     streams: channel === undefined || instrument === undefined ? null : [`${channel}:${instrument}`],
-    code: textField(message, 'code') || null,
+    code: code || null,
     reason: shorten(text),
+    ...(code === TOO_FREQUENT ? { retryAfterMs: TOO_FREQUENT_MS } : {}),
   }
 }
 

@@ -213,12 +213,13 @@ export const okxIntervals = {
   '1M': '1Mutc',
 } as const satisfies Record<Interval, string>
 
-const intervalsOfChannels: ReadonlyMap<string, Interval> = new Map(
-  intervals.flatMap((interval) => {
-    const bar = okxIntervals[interval]
-    // Bars without `utc` open by Hong Kong time: nobody here asks for them, and `candleFault` finds them misaligned.
-    return [`candle${bar}`, `candle${bar.replace('utc', '')}`].map((channel) => [channel, interval] as const)
-  }),
+const intervalsOfBars: ReadonlyMap<string, Interval> = new Map(
+  intervals.map((interval) => [okxIntervals[interval], interval]),
+)
+
+/** From 6 hours up, bars without `utc` open by Hong Kong time: nobody here asks for them, recordings have them. */
+const hongKongBars: ReadonlySet<string> = new Set(
+  Object.values(okxIntervals).flatMap((bar) => (bar.endsWith('utc') ? [bar.slice(0, -'utc'.length)] : [])),
 )
 
 /**
@@ -227,8 +228,10 @@ const intervalsOfChannels: ReadonlyMap<string, Interval> = new Map(
  * https://www.okx.com/docs-v5/en/#order-book-trading-market-data-ws-candlesticks-channel
  */
 function readCandles(message: Cells, arg: Cells, channel: string): StreamFrame {
-  const interval = intervalsOfChannels.get(channel)
-  if (interval === undefined) return ignored(shorten(channel))
+  const bar = channel.slice('candle'.length)
+  const interval = intervalsOfBars.get(bar)
+  if (interval === undefined && !hongKongBars.has(bar)) return ignored(shorten(channel))
+  const slots = interval === undefined ? { interval: null, exchangeInterval: bar } : { interval }
   const exchangeSymbol = needText(arg['instId'], 'arg.instId')
   const [volume, quoteVolume] = isContract(exchangeSymbol) ? [6, 7] : [5, 6]
   const rows = needList(message['data'], 'data')
@@ -240,7 +243,7 @@ function readCandles(message: Cells, arg: Cells, channel: string): StreamFrame {
         channel: 'candles',
         exchangeSymbol,
         exchangeTime: null,
-        interval,
+        ...slots,
         candle: {
           openTime: needTime(row[0], 'openTime'),
           open: needAmount(row[1], 'open'),

@@ -26,7 +26,7 @@ const limits: StreamLimits = {
   // A request may have 64 kB; a stream takes less than 100 bytes of it.
   topicsPerRequest: 100,
   // Of `subscribe`, `unsubscribe` and `login`, over one socket.
-  messages: [{ limit: 480, windowMs: 3_600_000 }],
+  messages: [{ limit: 480, windowMs: 3_600_000, per: 'socket' }],
   connects: { limit: 3, windowMs: 1_000 },
   maxAgeMs: null,
 }

@@ -71,12 +71,19 @@ export interface StreamRequest {
 export interface StreamLimits {
   readonly topicsPerSocket: number
   readonly topicsPerRequest: number
-  /** Messages that a client may send over one socket, pings included. */
-  readonly messages: readonly { readonly limit: number; readonly windowMs: number }[]
+  /** Messages that a client may send, pings included. */
+  readonly messages: readonly MessageLimit[]
   /** Connections that one address may open. */
   readonly connects: { readonly limit: number; readonly windowMs: number }
   /** The exchange ends every socket at this age; `null` where it does not say so. */
   readonly maxAgeMs: number | null
+}
+
+export interface MessageLimit {
+  readonly limit: number
+  readonly windowMs: number
+  /** What counts them: each socket for itself, or our address, over all its sockets to that host. */
+  readonly per: 'socket' | 'address'
 }
 
 /**
@@ -115,6 +122,8 @@ export type StreamFrame =
       readonly reason: string
       /** Nothing of the request was done: its other streams must be asked for again (Bybit). */
       readonly undone?: true
+      /** It says nothing about the streams, only that we are too fast: the same may be asked again after this time. */
+      readonly retryAfterMs?: number
     }
   /** A channel that this system does not use, or news without data. `closing`: the exchange is about to end the socket. */
   | { readonly kind: 'ignored'; readonly reason: string; readonly closing?: true }

@@ -1,5 +1,6 @@
 import type { StreamEndpoint, StreamLimits } from '../exchanges/stream.ts'
 import { backoffMs } from './backoff.ts'
+import { MessageMeter } from './message-meter.ts'
 
 /** After this long a socket counts as sound: the next failure is a first one. */
 const SOUND_MS = 60_000
@@ -10,18 +11,21 @@ const UNAVAILABLE_FOR_LEGAL_REASONS = 451
 /** Whoever was too fast at Bybit is let in again after this. https://bybit-exchange.github.io/docs/v5/rate-limit */
 const BAN_MS = 10 * 60_000
 
-/** One address of the exchange: it counts connections to all of its paths together. Times are ms by our clock. */
+/** One address of the exchange: it counts what we do at all of its paths together. Times are ms by our clock. */
 export class Host {
   readonly baseUrl: string
   /** It has let us in, so that a later 403 is not about the region. */
   hasServed = false
+  /** Messages that it counts over all sockets together. */
+  readonly messages: MessageMeter
   readonly #limit: StreamLimits['connects']
   /** When sockets were opened lately, oldest first. */
   readonly #connects: number[] = []
 
-  constructor(baseUrl: string, limit: StreamLimits['connects']) {
+  constructor(baseUrl: string, { connects, messages }: StreamLimits) {
     this.baseUrl = baseUrl
-    this.#limit = limit
+    this.#limit = connects
+    this.messages = new MessageMeter(messages.filter(({ per }) => per === 'address'))
   }
 
   mayConnect(now: number): boolean {
@@ -54,6 +58,11 @@ export class Entrance {
     this.endpoint = endpoint
     this.url = host.baseUrl + endpoint.path
     this.#host = host
+  }
+
+  /** Messages that are counted over all sockets of the address. */
+  get messages(): MessageMeter {
+    return this.#host.messages
   }
 
   mayConnect(now: number): boolean {

@@ -21,7 +21,13 @@ export function acknowledge(socket: UpstreamSocket, { requestId, streams }: Ackn
 
 /** One stream that is refused costs only itself: where the exchange does not say which, halves are tried. */
 export function refuse(upstream: Upstream, socket: UpstreamSocket, rejection: Rejection, now: number): void {
-  const { requestId, streams, reason, undone } = rejection
+  const { requestId, streams, reason, undone, retryAfterMs } = rejection
+  if (retryAfterMs !== undefined) {
+    // Nothing is wrong with what was asked for: apart, it would only be more requests.
+    upstream.lastError = `${socket.endpoint.name}: ${reason}`
+    socket.askAgain(requestId, now + retryAfterMs)
+    return
+  }
   const isOneOfSeveral = streams !== null && undone !== true && requestId !== null
   const asked = socket.answered(requestId, isOneOfSeveral ? streams : null)
   upstream.lastError = `${socket.endpoint.name}: ${reason}`

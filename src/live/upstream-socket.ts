@@ -1,5 +1,6 @@
 import type { StreamApi, StreamEndpoint, StreamRequest } from '../exchanges/stream.ts'
 import type { FeedEffect } from './feed-io.ts'
+import { MessageMeter } from './message-meter.ts'
 import { TopicPace } from './topic-pace.ts'
 import type { UpstreamStream } from './upstream-stream.ts'
 
@@ -11,12 +12,26 @@ const SIGNS_OF_LIFE_MS = 30_000
 const MOST_UNREADABLE = 5
 const UNREADABLE_MS = 10_000
 
+/**
+ * Of the messages that all sockets share so many are kept for the first one of each: Coinbase ends a socket that has not
+ * asked for anything within 5 s. https://docs.cdp.coinbase.com/exchange/websocket-feed/overview
+ */
+const FIRST_MESSAGES = 20
+
 type Verb = 'subscribe' | 'unsubscribe'
 
 /** What the exchange was asked, as far as it has not answered. */
 export interface Asked {
   readonly verb: Verb
   readonly names: readonly string[]
+}
+
+/** What a socket needs of its surroundings. */
+export interface SocketOptions {
+  readonly api: StreamApi
+  /** Those that the exchange counts over all sockets to its address. */
+  readonly messages: MessageMeter
+  readonly emit: (effect: FeedEffect) => void
 }
 
 /** One connection to the exchange: what it carries, and what may be sent over it when. */
@@ -45,20 +60,27 @@ export class UpstreamSocket {
   readonly #emit: (effect: FeedEffect) => void
   /** Not yet made into messages, so that what is wanted meanwhile shares one. */
   readonly #wishes: { readonly verb: Verb; readonly names: string[] }[] = []
+  /** By request id. */
   readonly #outbox: { readonly verb: Verb; readonly request: StreamRequest }[] = []
   /** Sent and not answered, oldest first. */
   readonly #asked = new Map<number, Asked>()
   #nextRequestId = 1
-  readonly #sentAt: number[] = []
+  /** Until then the exchange wants to hear no more requests. */
+  #pausedUntil = Number.NEGATIVE_INFINITY
+  readonly #messages: MessageMeter
+  readonly #allMessages: MessageMeter
+  #hasSent = false
   #heartbeatAt: number | null = null
   #unreadableAt: number[] = []
 
-  constructor(id: number, endpoint: StreamEndpoint, api: StreamApi, emit: (effect: FeedEffect) => void, now: number) {
+  constructor(id: number, endpoint: StreamEndpoint, { api, messages, emit }: SocketOptions, now: number) {
     this.id = id
     this.endpoint = endpoint
     this.lastFrameAt = now
     this.pace = new TopicPace(now)
     this.#api = api
+    this.#messages = new MessageMeter(api.limits.messages.filter(({ per }) => per === 'socket'))
+    this.#allMessages = messages
     this.#emit = emit
   }
 
@@ -98,6 +120,24 @@ export class UpstreamSocket {
     if (rest.length > 0) this.#asked.set(id, { verb: asked.verb, names: rest })
     else this.#asked.delete(id)
     return { verb: asked.verb, names: only ?? asked.names }
+  }
+
+  /** The exchange was asked too fast: the request is made once more, as it was, and none before that time. */
+  askAgain(requestId: number | null, at: number): void {
+    this.#pausedUntil = Math.max(this.#pausedUntil, at)
+    const id = requestId ?? this.#asked.keys().next().value
+    const asked = this.answered(requestId, null)
+    if (id === undefined || asked === undefined) return
+    const { verb } = asked
+    const isWanted = (name: string) => verb === 'unsubscribe' || this.streams.has(name)
+    const requests = this.#api[verb](asked.names.filter(isWanted), id).map((request) => ({ verb, request }))
+    for (const name of asked.names) {
+      const stream = this.streams.get(name)
+      if (verb === 'subscribe' && stream?.socket === this) stream.requestedAt = null
+    }
+    // A later request may be about the same streams: their order counts.
+    const later = this.#outbox.findIndex(({ request }) => request.requestId > id)
+    this.#outbox.splice(later < 0 ? this.#outbox.length : later, 0, ...requests)
   }
 
   /** Sends what is due, no faster than the exchange allows. */
@@ -170,17 +210,15 @@ export class UpstreamSocket {
   }
 
   #maySend(now: number): boolean {
-    return this.#api.limits.messages.every(({ limit, windowMs }) => {
-      const oldest = this.#sentAt[this.#sentAt.length - limit]
-      return oldest === undefined || now - oldest >= windowMs
-    })
+    if (now < this.#pausedUntil) return false
+    return this.#messages.maySend(now) && this.#allMessages.maySend(now, this.#hasSent ? FIRST_MESSAGES : 0)
   }
 
   #send(frame: string, now: number): void {
     this.#emit({ kind: 'send', socket: this.id, frame })
-    this.#sentAt.push(now)
-    const most = Math.max(0, ...this.#api.limits.messages.map(({ limit }) => limit))
-    if (this.#sentAt.length > most) this.#sentAt.shift()
+    this.#hasSent = true
+    this.#messages.sent(now)
+    this.#allMessages.sent(now)
   }
 }
 

@@ -43,7 +43,7 @@ export class Upstream {
     this.#entrances = new Map(
       api.endpoints.map((endpoint) => {
         const baseUrl = hosts[endpoint.name] ?? endpoint.baseUrl
-        const host = known.get(baseUrl) ?? new Host(baseUrl, api.limits.connects)
+        const host = known.get(baseUrl) ?? new Host(baseUrl, api.limits)
         known.set(baseUrl, host)
         return [endpoint.name, new Entrance(endpoint, host)]
       }),
@@ -257,7 +257,8 @@ export class Upstream {
   #connect(name: string, now: number): UpstreamSocket {
     const entrance = this.#entrance(name)
     const { api, emit } = this.#options
-    const socket = new UpstreamSocket(this.#nextSocketId++, entrance.endpoint, api, emit, now)
+    const { endpoint, messages } = entrance
+    const socket = new UpstreamSocket(this.#nextSocketId++, endpoint, { api, messages, emit }, now)
     this.sockets.set(socket.id, socket)
     entrance.connecting(now)
     emit({ kind: 'connect', socket: socket.id, url: entrance.url })

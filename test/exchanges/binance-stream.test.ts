@@ -94,6 +94,42 @@ describe('frames of Binance', () => {
     })
   })
 
+  const book = '{"e":"depthUpdate","E":1,"s":"BTCUSDT","U":1,"u":2,"b":[["1","2"]],"a":[]}'
+  const candle =
+    '{"e":"kline","E":1,"s":"BTCUSDT","k":{"t":57600000,"i":"1d","o":"1","c":"1","h":"1","l":"1","v":"1","n":1,"x":true,"q":"1"}}'
+
+  it.each([
+    ['btcusdt@rpiDepth@500ms', book],
+    ['btcusdt@depthNew', book],
+    ['btcusdt@kline_1d@+08:00', candle],
+    ['btcusdt@newThing', '{"x":1}'],
+    ['btcusdt@newThing', trade],
+    ['!newThing@arr', '[[1,2]]'],
+    ['!newThing', '"text"'],
+  ])('of %s, which is none of ours, are ignored', (stream, payload) => {
+    const reason = `no channel of ours: ${stream}`
+    expect(binanceStream.decode(`{"stream":"${stream}","data":${payload}}`)).toEqual({ kind: 'ignored', reason })
+  })
+
+  it.each([
+    ['btcusdt@aggTrade', trade],
+    ['btcusdt@trade', trade.replace('aggTrade', 'trade').replace('"a":1', '"t":1')],
+    ['btcusdt@depth', book],
+    ['btcusdt@depth@100ms', book],
+    ['btcusdt@depth20', book],
+    ['btcusdt_260327@depth5@250ms', book],
+    ['btcusdt@kline_1d', candle],
+    ['币安人生usdt@kline_1d', candle],
+  ])('of %s are read', (stream, payload) => {
+    expect(binanceStream.decode(`{"stream":"${stream}","data":${payload}}`)).toMatchObject({ kind: 'data', stream })
+  })
+
+  it('keep what is known beside what is not', () => {
+    const list = `[{"e":"newThing","x":1},${trade}]`
+    expect(binanceStream.decode(list)).toMatchObject({ kind: 'data', events: [{ id: '1' }] })
+    expect(binanceStream.decode('[{"e":"newThing","x":1}]')).toMatchObject({ kind: 'ignored' })
+  })
+
   it('announce the end of the socket', () => {
     const frame = '{"stream":"!serverShutdown","data":{"e":"serverShutdown","E":1}}'
     expect(binanceStream.decode(frame)).toEqual({ kind: 'ignored', reason: 'serverShutdown', closing: true })

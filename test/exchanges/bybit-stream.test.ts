@@ -44,6 +44,13 @@ describe('frames of Bybit', () => {
     ).toEqual([null, { price: '4', size: '5' }])
   })
 
+  it('of books with other columns are none of ours', () => {
+    const data = { s: 'BTCUSDT', b: [['1', '2', '3']], a: [['4', '5', '6']], u: 1, seq: 1 }
+    const frame = { topic: 'orderbook.rpi.BTCUSDT', type: 'snapshot', ts: 1, data }
+    const reason = 'orderbook.rpi.BTCUSDT'
+    expect(stream.decode(JSON.stringify(frame), 'spot')).toEqual({ kind: 'ignored', reason })
+  })
+
   it('refuse a request as a whole, and name the topic', () => {
     const refused = (ret_msg: string) =>
       stream.decode(JSON.stringify({ success: false, ret_msg, conn_id: 'c', req_id: '5', op: 'subscribe' }), 'spot')

@@ -74,6 +74,16 @@ describe('frames of Coinbase', () => {
     expect(coinbaseStream.decode(match.replace(part, wrong))).toEqual({ kind: 'invalid', detail })
   })
 
+  it.each(['Rate limit exceeded', 'ErrSlowRead', 'ErrSlowConsume'])('ask to be slower: %s', (message) => {
+    const error = { kind: 'rejected', streams: null, reason: message, retryAfterMs: 5_000 }
+    expect(coinbaseStream.decode(JSON.stringify({ type: 'error', message }))).toMatchObject(error)
+  })
+
+  it('refuse a product for good, whatever its name', () => {
+    const frame = '{"type":"error","message":"Failed to subscribe","reason":"ErrSlowRead-USD is not a valid product"}'
+    expect(coinbaseStream.decode(frame)).not.toHaveProperty('retryAfterMs')
+  })
+
   it('of books have no time in the year 1', () => {
     const frame =
       '{"type":"l2update","product_id":"A-B","changes":[["buy","1","0.00"]],"time":"0001-01-01T00:00:00.000000Z"}'

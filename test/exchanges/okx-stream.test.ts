@@ -27,6 +27,22 @@ describe('frames of OKX', () => {
     expect(stream.decode(notice.replace('64008', '64009'), 'spot')).not.toHaveProperty('closing')
   })
 
+  it.each([
+    ['candle1Dutc', { interval: '1d' }],
+    ['candle4H', { interval: '4h' }],
+    ['candle1D', { interval: null, exchangeInterval: '1D' }],
+    ['candle6H', { interval: null, exchangeInterval: '6H' }],
+  ])('of %s are of that interval only where it is one of UTC', (channel, expected) => {
+    const row = ['1767283200000', '1', '1', '1', '1', '1', '1', '1', '1']
+    const frame = stream.decode(JSON.stringify({ arg: { channel, instId: 'BTC-USDT' }, data: [row] }), 'spot')
+    expect(frame).toMatchObject({ kind: 'data', events: [expected] })
+  })
+
+  it('of candles of other lengths are ignored', () => {
+    const frame = '{"arg":{"channel":"candle3Mutc","instId":"BTC-USDT"},"data":[["1","1","1","1","1","1","1","1","1"]]}'
+    expect(stream.decode(frame, 'spot')).toEqual({ kind: 'ignored', reason: 'candle3Mutc' })
+  })
+
   it('keep prices exact that come as JSON numbers', () => {
     const frame =
       '{"arg":{"channel":"mark-price"},"data":[{"instId":"X-SWAP","markPx":0.12345678901234567890,"ts":"1"}]}'

@@ -49,7 +49,7 @@ function faultOf(event: MarketEvent): void {
       return
     case 'candles': {
       const { openTime, open, high, low, close, volume, quoteVolume, tradeCount } = event.candle
-      must(isInterval(event.interval) && isTime(openTime), 'interval')
+      must((event.interval === null || isInterval(event.interval)) && isTime(openTime), 'interval')
       must([open, high, low, close, volume].every(isAmount) && isAmountOrNone(quoteVolume), 'candle')
       must(tradeCount === null || isCounter(tradeCount), 'tradeCount')
       return

@@ -30,8 +30,9 @@ describe('the sockets of a feed', () => {
     expect(streams.reduce((a, b) => a + b)).toBe(exchange === 'coinbase' ? 900 : 450)
     const { limits } = connectors[exchange].stream
     for (const size of streams) expect(size).toBeLessThanOrEqual(Math.min(200, limits.topicsPerSocket))
-    for (const { sent } of played.open) {
-      for (const { limit, windowMs } of limits.messages)
+    for (const { limit, windowMs, per } of limits.messages) {
+      const each = played.open.map(({ sent }) => sent)
+      for (const sent of per === 'socket' ? each : [each.flat()])
         for (const { at } of sent)
           expect(sent.filter((other) => other.at >= at && other.at < at + windowMs).length).toBeLessThanOrEqual(limit)
     }
@@ -49,6 +50,23 @@ describe('the sockets of a feed', () => {
       expect(sameSecond.length).toBeLessThanOrEqual(8)
     }
     expect(played.status.state).toBe('live')
+  })
+
+  it('leaves each Coinbase socket a message in time, whatever the others send', () => {
+    const played = new Play('coinbase')
+    const topics = symbols(800, 'USD').flatMap((symbol) => [
+      `trades:coinbase:${symbol}`,
+      `ticker:coinbase:${symbol}`,
+      `book:coinbase:${symbol}:20`,
+    ])
+    played.demand(...topics)
+    played.wait(30 * SECOND)
+    expect(played.sockets.size).toBeGreaterThan(30)
+    for (const { connectedAt, sent } of played.sockets.values())
+      expect((sent[0]?.at ?? Number.POSITIVE_INFINITY) - connectedAt).toBeLessThan(4 * SECOND)
+    const times = [...played.sockets.values()].flatMap(({ sent }) => sent.map(({ at }) => at))
+    for (const at of new Set(times))
+      expect(times.filter((other) => other >= at && other < at + SECOND).length).toBeLessThanOrEqual(80)
   })
 
   it('counts the connects to all paths of an address together', () => {
@@ -103,6 +121,51 @@ describe('the sockets of a feed', () => {
     expect(socket.state).toBe('open')
     played.wait(32 * SECOND)
     expect(socket).toMatchObject({ state: 'closed', closeReason: 'a0usdt@aggTrade is not answered' })
+  })
+
+  it.each([
+    ['okx', '{"event":"error","code":"60014","msg":"Requests too frequent","connId":"a"}', 60],
+    ['coinbase', '{"type":"error","message":"Rate limit exceeded"}', 5],
+  ] as const)('waits where %s is asked too fast, then asks for the same', (exchange, error, seconds) => {
+    const played = play(exchange, exchange === 'okx' ? 100 : 1, { isHelpful: false })
+    const socket = played.openNext()
+    const requests = () => socket.sent.filter(({ frame }) => frame !== 'ping').map(({ frame }) => frame)
+    const first = requests()
+    for (const _ of first) played.frame(error)
+    for (let second = 1; second < seconds; second++) {
+      if (second % 20 === 0) played.frame(exchange === 'okx' ? 'pong' : '{"type":"status"}')
+      played.wait(SECOND)
+      expect(requests()).toHaveLength(first.length)
+    }
+    played.isHelpful = true
+    played.wait(2 * SECOND)
+    expect(requests()).toEqual([...first, ...first])
+    played.wait(20 * SECOND)
+    expect(requests()).toEqual([...first, ...first])
+    expect(played.told(`trades:${exchange}:A0-${QUOTES[exchange]}`, 'gap')).toEqual([])
+    expect(played.open).toEqual([socket])
+  })
+
+  it('asks again in the order in which it asked', () => {
+    const played = play('okx', 1)
+    const { socket } = played
+    played.trade('A0-USDT', 1)
+    played.isHelpful = false
+    // Silent though REST has more: asked for anew.
+    played.demand('trades:okx:FLOWS-USDT')
+    played.newest = () => ({ ok: true, value: { what: 'trade', time: played.now } })
+    played.fresh('send')
+    played.wait(14 * SECOND, () => played.trade('FLOWS-USDT', played.now))
+    const requests = () => played.fresh('send').flatMap(({ frame }) => (frame === 'ping' ? [] : [JSON.parse(frame)]))
+    const asked = requests()
+    expect(asked.map(({ op }) => op)).toEqual(['unsubscribe', 'subscribe'])
+    for (const { id } of asked) played.frame(JSON.stringify({ event: 'error', code: '60014', msg: 'Requests', id }))
+    played.newest = () => ({ ok: true, value: { what: 'trade', time: null } })
+    played.wait(61 * SECOND, () => {
+      played.frame('pong', socket)
+      played.trade('FLOWS-USDT', played.now, socket)
+    })
+    expect(requests()).toEqual(asked)
   })
 
   it('takes the answer to an unsubscription for no subscription', () => {

@@ -49,12 +49,16 @@ interface StreamKind {
 
 const isPerpetual = ({ instrument }: Subject): boolean => instrument.kind === 'perpetual'
 
-const tradeFields = ({ instrument }: Subject, { time, price, size, takerBuys }: Trade) => ({
-  p: priceText(instrument, price),
-  q: sizeText(instrument, size),
+/** USD-M says at the end of which pair and of which market a symbol is, since the host carries COIN-M as well. */
+const market = ({ instrument }: Subject) =>
+  instrument.kind === 'perpetual' ? { ps: instrument.exchangeSymbol, st: 1 } : {}
+
+const tradeFields = (subject: Subject, { time, price, size, takerBuys }: Trade) => ({
+  p: priceText(subject.instrument, price),
+  q: sizeText(subject.instrument, size),
   T: time,
   m: !takerBuys,
-  ...(instrument.kind === 'spot' ? { M: true } : {}),
+  ...(isPerpetual(subject) ? market(subject) : { M: true }),
 })
 
 const head = ({ instrument }: Subject, name: string, time: number) => ({
@@ -142,6 +146,7 @@ const tickerTopic = (subject: Subject): StreamTopic =>
       F: ticker.firstId,
       L: ticker.lastId,
       n: ticker.count,
+      ...market(subject),
     })
   })
 
@@ -174,7 +179,9 @@ const bookTickerTopic = (subject: Subject): StreamTopic =>
       a: priceText(instrument, asks[0]?.price ?? 0),
       A: sizeText(instrument, asks[0]?.size ?? 0),
     }
-    return JSON.stringify(isPerpetual(subject) ? { e: 'bookTicker', ...best, T: time, E: time } : best)
+    return JSON.stringify(
+      isPerpetual(subject) ? { e: 'bookTicker', ...best, T: time, E: time, ...market(subject) } : best,
+    )
   })
 
 const levelsOf = (instrument: Instrument, side: readonly Level[]): string[][] =>
@@ -196,6 +203,7 @@ const depthTopic = (subject: Subject): StreamTopic =>
       ...(isPerpetual(subject) ? { pu: previous } : {}),
       b: levelsOf(instrument, bids),
       a: levelsOf(instrument, asks),
+      ...market(subject),
     })
   })
 
@@ -209,8 +217,8 @@ const partialDepthTopic =
       const [bids, asks] = [levelsOf(instrument, book.bids), levelsOf(instrument, book.asks)]
       const { first, last, previous } = updateIdsOf(instrument.kind, sequence)
       if (!isPerpetual(subject)) return JSON.stringify({ lastUpdateId: last, bids, asks })
-      const ids = { U: first, u: last, pu: previous }
-      return JSON.stringify({ ...head(subject, 'depthUpdate', time), T: time, ...ids, b: bids, a: asks })
+      const rest = { U: first, u: last, pu: previous, b: bids, a: asks, ...market(subject) }
+      return JSON.stringify({ ...head(subject, 'depthUpdate', time), T: time, ...rest })
     })
 
 const markPriceTopic =
@@ -227,6 +235,7 @@ const markPriceTopic =
           i: premium.indexPrice,
           r: premium.lastFundingRate,
           T: premium.nextFundingTime,
+          ...market(subject),
         })
       },
       everySeconds,
@@ -252,6 +261,7 @@ const forceOrderTopic = (subject: Subject): StreamTopic =>
         l: size,
         z: size,
         T: trade.time,
+        ...market(subject),
       },
     })
   })

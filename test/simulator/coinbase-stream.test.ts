@@ -173,4 +173,12 @@ describe('limits', () => {
     for (let count = 0; count < 100; count++) stream.send('{}')
     expect(await stream.closed).toBe(1008)
   })
+
+  it('count the messages of all connections of an address together', async () => {
+    const [one, other] = [await subscribed('heartbeat'), await subscribed('heartbeat')]
+    for (let count = 0; count < 60; count++) one.send('{}')
+    for (let count = 0; count < 60; count++) other.send('{}')
+    const closed = await Promise.race([one.closed, other.closed])
+    expect(closed).toBe(1008)
+  })
 })

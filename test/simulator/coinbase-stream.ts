@@ -20,16 +20,20 @@ const MESSAGES_PER_SECOND = 100
 const SUBSCRIBE_WITHIN_MS = 5000
 const LOGIN_CHANNELS = ['level2', 'level3', 'full']
 
-export const coinbaseStreams = (state: ExchangeState): StreamEndpoint[] => [
-  {
+export const coinbaseStreams = (state: ExchangeState): StreamEndpoint[] => {
+  // Counted by address, over all its connections.
+  const messages = new SlidingBudget(MESSAGES_PER_SECOND, 1000)
+  const feed: StreamEndpoint = {
     name: 'feed',
     host: 'all',
     accepts: (path) => path === '/',
     connects: CONNECTS,
     maxAgeMs: null,
-    open: (socket) => new CoinbaseSession(state, socket),
-  },
-]
+    open: (socket) => new CoinbaseSession(state, socket, messages),
+    forgetLimits: () => messages.clear(),
+  }
+  return [feed]
+}
 
 interface Wanted {
   /** As acknowledged. */
@@ -42,18 +46,19 @@ interface Wanted {
 class CoinbaseSession implements StreamSession {
   readonly #state: ExchangeState
   readonly #socket: StreamSocket
-  readonly #messages = new SlidingBudget(MESSAGES_PER_SECOND, 1000)
+  readonly #messages: SlidingBudget
   /** Products by the acknowledged name of their channel. */
   readonly #channels = new Map<string, Set<string>>()
   #hasSubscribed = false
 
-  constructor(state: ExchangeState, socket: StreamSocket) {
+  constructor(state: ExchangeState, socket: StreamSocket, messages: SlidingBudget) {
     this.#state = state
     this.#socket = socket
+    this.#messages = messages
   }
 
   receive(text: string, now: number): void {
-    if (this.#socket.isLimited && !this.#messages.spend('', now).allowed) {
+    if (this.#socket.isLimited && !this.#messages.spend(this.#socket.client, now).allowed) {
       this.#fail('Rate limit exceeded')
       this.#socket.close(1008, 'rate limit exceeded')
       return

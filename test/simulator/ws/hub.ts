@@ -96,6 +96,7 @@ export class StreamHub {
   forgetLimits(): void {
     for (const endpoint of this.endpoints) {
       this.#connects.set(endpoint, new SlidingBudget(endpoint.connects.limit, endpoint.connects.windowMs))
+      endpoint.forgetLimits?.()
     }
   }
 

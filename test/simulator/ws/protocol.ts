@@ -23,6 +23,8 @@ export interface StreamEndpoint {
   /** Every socket is ended at this age (simulated ms); null where the exchange does not say so. */
   readonly maxAgeMs: number | null
   open(socket: StreamSocket, request: StreamRequest): StreamSession
+  /** Forgets what addresses have spent over all their connections; what one connection has spent ends with it. */
+  forgetLimits?(): void
 }
 
 export interface StreamRequest {
