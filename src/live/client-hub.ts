@@ -198,8 +198,8 @@ export class ClientHub {
   refuse(request: SubscribeRequest, code: StreamErrorCode, detail: string): void {
     const { client, id, topic, arg } = request
     if (!client.requests.delete(request)) return
-    // It may have had the topic already: after an error it has not.
-    this.#leave(client, this.#keyOf(topic))
+    // It may have had the topic already: after an error it has not. A relay has: it asked for one more of its clients.
+    if (!client.isInternal) this.#leave(client, this.#keyOf(topic))
     client.queue.append(errorMessage(id, code, detail, arg ?? describeTopic(topic)))
     this.#hasPending = true
     request.settled?.({ code, detail })
