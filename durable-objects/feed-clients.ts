@@ -55,6 +55,7 @@ export class FeedClients {
       clock,
       exchanges: [exchange],
       pathExchange: exchange,
+      gapReason: null,
       idOf: (key, topic) => ids.idOf(key, this.#held.get(key) ?? { topic, instrument: null }),
       topicOf: (id) => this.#recall(id),
       retain: (used) => ids.retain(used),
