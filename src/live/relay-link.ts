@@ -1,7 +1,7 @@
 import type { ClientTopic } from '../domain/topic.ts'
 import { parseTopicKey, topicKey } from '../domain/topic.ts'
 import type { ClientHub, SubscribeRequest } from './client-hub.ts'
-import { isState, keyOfMessage, linkGap, splitFrame, typeOfMessage } from './messages.ts'
+import { isStanding, keyOfMessage, linkGap, splitFrame, typeOfMessage } from './messages.ts'
 import { describeTopic } from './replies.ts'
 
 const MIN_BACKOFF_MS = 500
@@ -26,6 +26,7 @@ interface SubscribedReply extends Partial<ClientTopic> {
   readonly channel: ClientTopic['channel']
   readonly epoch: string
   readonly seq: number
+  readonly state: boolean
 }
 
 interface ErrorReply {
@@ -141,7 +142,7 @@ export class RelayLink {
         continue
       }
       const type = typeOfMessage(message)
-      if (type === 'subscribed') index += this.#accept(message, messages[index + 1])
+      if (type === 'subscribed') index += this.#accept(message, messages.slice(index + 1, index + 3))
       else if (type === 'error') this.#refuse(message)
       else if (type === 'ping') effects.push({ send: message.replace('"type":"ping"', '"op":"pong"') })
     }
@@ -200,8 +201,11 @@ export class RelayLink {
     return [{ send: JSON.stringify({ op: 'subscribe', id: ask.id, args: [describeTopic(ask.topic)] }) }]
   }
 
-  /** @returns how many messages after it belong to it: the state, where there is one */
-  #accept(message: string, next: string | undefined): number {
+  /**
+   * @param following what stands behind it in its frame
+   * @returns how many of these belong to it: the state, and that nothing newer can come, where there is one
+   */
+  #accept(message: string, following: readonly string[]): number {
     const {
       id,
       channel,
@@ -211,13 +215,17 @@ export class RelayLink {
       depth = null,
       epoch,
       seq,
+      state: hasState,
     } = readSubscribed(message)
     const topic = { channel, exchange, symbol, interval, depth }
     const key = topicKey(topic)
-    const state = next !== undefined && isState(next) && keyOfMessage(next) === key ? next : null
+    const rest = [...following]
+    const state = hasState ? (rest.shift() ?? null) : null
+    const [next] = rest
+    const standing = next !== undefined && isStanding(next) && keyOfMessage(next) === key ? next : null
     this.#topics.set(key, null)
-    for (const request of this.#settle(id)) this.#hub.accept(request, { topic, epoch, seq, state })
-    return state === null ? 0 : 1
+    for (const request of this.#settle(id)) this.#hub.accept(request, { topic, epoch, seq, state, standing })
+    return [state, standing].filter((each) => each !== null).length
   }
 
   #refuse(message: string): void {
