@@ -3,7 +3,7 @@ import { z } from 'zod'
 import { type ClientTopic, topicKey } from '../../src/domain/topic.ts'
 import { bboData, TopicLine } from '../../src/live/messages.ts'
 import { type LinkEffect, RelayLink } from '../../src/live/relay-link.ts'
-import { subscribedMessage } from '../../src/live/replies.ts'
+import { errorMessage, subscribedMessage } from '../../src/live/replies.ts'
 import { createHub, TestClient } from './client.ts'
 
 const BTC: ClientTopic = { channel: 'bbo', exchange: 'okx', symbol: 'BTC-USDT', interval: null, depth: null }
@@ -106,5 +106,79 @@ describe('the answer of a feed', () => {
     expect(world.told(first)).toEqual([])
     expect(world.told(second)).toEqual([])
     expect(world.hub.audience(topicKey(BTC))).toBe(3)
+  })
+})
+
+describe('one answer for several clients', () => {
+  /** A client that had the topic when the link was lost. */
+  function lose(world: LinkWorld): TestClient {
+    const client = world.client()
+    world.ask(client, 'a')
+    world.open()
+    world.accept(world.asked()[0])
+    world.close()
+    expect(world.told(client)).toEqual(['subscribed a', 'gap'])
+    return client
+  }
+
+  /** Each attempt to connect fails. */
+  function failFor(world: LinkWorld, ms: number): void {
+    for (const end = world.now + ms; world.now < end; ) {
+      const { connects } = world
+      world.pass(100)
+      if (world.connects > connects) world.close()
+    }
+  }
+
+  it('waits for it without end for who had the topic, and 10 s for who is new', () => {
+    const world = new LinkWorld()
+    const old = lose(world)
+    world.pass(500)
+    world.ask(world.client(), 'b')
+    failFor(world, 9_500)
+    // The link is there again, but the feed has not answered yet.
+    world.open()
+    world.pass(500)
+    expect(world.told(old)).toEqual([])
+    world.accept(world.asked()[0])
+    expect(world.told(old)).toEqual(['subscribed'])
+  })
+
+  it('tells who is new in time, though others wait on', () => {
+    const world = new LinkWorld()
+    const old = lose(world)
+    world.pass(500)
+    world.open()
+    // What was asked for on behalf of the old one is still unanswered.
+    world.close()
+    const late = world.client()
+    world.ask(late, 'b')
+    failFor(world, 10_000)
+    expect(world.told(late)).toEqual(['error b feed_unavailable'])
+    failFor(world, 60_000)
+    expect(world.told(old)).toEqual([])
+    world.open()
+    world.accept(world.asked().at(-1))
+    expect(world.told(old)).toEqual(['subscribed'])
+    expect(world.hub.audience(topicKey(BTC))).toBe(1)
+  })
+
+  it('asks again, for those who had the topic, where the feed cannot say now whether there is one', () => {
+    const world = new LinkWorld()
+    const old = lose(world)
+    const late = world.client()
+    world.ask(late, 'b')
+    world.pass(500)
+    world.open()
+    const refuse = (code: string) => {
+      for (const id of world.asked())
+        world.hear(errorMessage(id, code === 'gone' ? 'unknown_instrument' : 'storage_unavailable', code))
+    }
+    refuse('away')
+    expect(world.told(late)).toEqual(['error b storage_unavailable'])
+    expect(world.told(old)).toEqual([])
+    world.pass(5_000)
+    refuse('gone')
+    expect(world.told(old)).toEqual(['error unknown_instrument'])
   })
 })
