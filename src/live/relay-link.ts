@@ -86,6 +86,8 @@ export class RelayLink {
     this.#state = 'open'
     this.#heardAt = now
     this.#isPinged = false
+    // Normally nothing is left of the socket before: its end was told.
+    this.#lose('the link to the feed was replaced', now)
     for (const key of this.#lost) {
       const topic = parseTopicKey(key)
       const requests = this.#hub.renew(key)
@@ -98,14 +100,7 @@ export class RelayLink {
   /** It could not be opened, or has ended. */
   closed(reason: string, now: number): LinkEffect[] {
     if (this.#state === 'idle' || this.#state === 'waiting') return []
-    for (const key of this.#topics.keys()) {
-      const topic = parseTopicKey(key)
-      if (topic === undefined || this.#hub.audience(key) === 0) continue
-      this.#hub.publish(key, linkGap(topic, now, reason))
-      this.#lost.add(key)
-    }
-    this.#topics.clear()
-    this.#asks.unsend()
+    this.#lose(reason, now)
     const backoffMs = Math.min(MAX_BACKOFF_MS, MIN_BACKOFF_MS * 2 ** this.#failures)
     this.#failures += 1
     // Half of it is chance, so that the relays of a feed that restarts do not all come at once.
@@ -161,6 +156,18 @@ export class RelayLink {
   /** When {@link tick} is due: a second's grain is fine for all that it does. */
   wakeAt(now: number): number {
     return this.#state === 'idle' ? Number.POSITIVE_INFINITY : now + 1_000
+  }
+
+  /** What the feed sent comes no more, and what it was asked for it does not answer. */
+  #lose(reason: string, now: number): void {
+    for (const key of this.#topics.keys()) {
+      const topic = parseTopicKey(key)
+      if (topic === undefined || this.#hub.audience(key) === 0) continue
+      this.#hub.publish(key, linkGap(topic, now, reason))
+      this.#lost.add(key)
+    }
+    this.#topics.clear()
+    this.#asks.unsend()
   }
 
   #ping(now: number): LinkEffect[] {

@@ -182,3 +182,17 @@ describe('one answer for several clients', () => {
     expect(world.told(old)).toEqual(['error unknown_instrument'])
   })
 })
+
+it('a socket that takes the place of another is asked for everything anew', () => {
+  const world = new LinkWorld()
+  const [first, second] = [world.client(), world.client()]
+  world.ask(first, 'a')
+  world.open()
+  world.accept(world.asked()[0])
+  world.ask(second, 'b', 'ETH-USDT')
+  expect(world.asked()).toHaveLength(1)
+  world.told(first)
+  world.open()
+  expect(world.told(first)).toEqual(['gap'])
+  expect(world.asked()).toHaveLength(2)
+})
