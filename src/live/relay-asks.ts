@@ -30,9 +30,11 @@ export class RelayAsks {
     return this.#byId.size
   }
 
-  /** Whether a topic is asked for and not answered. */
-  has(key: string): boolean {
-    return this.#byKey.has(key)
+  /** Whether a topic is asked for and not answered, or may be: its symbol has other names, which only the feed knows. */
+  mayMean({ channel, interval, depth }: ClientTopic): boolean {
+    return [...this.#byId.values()].some(
+      ({ topic }) => topic.channel === channel && topic.interval === interval && topic.depth === depth,
+    )
   }
 
   /** Those that are to be sent now. */

@@ -228,8 +228,7 @@ export class RelayLink {
   #release(now: number): LinkEffect[] {
     const effects: LinkEffect[] = []
     for (const [key, unwantedSince] of this.#topics) {
-      const isWanted = this.#hub.audience(key) > 0 || this.#asks.has(key)
-      if (isWanted) this.#topics.set(key, null)
+      if (this.#isWanted(key)) this.#topics.set(key, null)
       else if (unwantedSince === null) this.#topics.set(key, now)
       else if (now - unwantedSince >= GRACE_MS) {
         this.#topics.delete(key)
@@ -242,6 +241,12 @@ export class RelayLink {
     if (now - this.#neededAt < GRACE_MS) return effects
     this.#state = 'idle'
     return ['disconnect']
+  }
+
+  #isWanted(key: string): boolean {
+    if (this.#hub.audience(key) > 0) return true
+    const topic = parseTopicKey(key)
+    return topic !== undefined && this.#asks.mayMean(topic)
   }
 }
 

@@ -196,3 +196,21 @@ it('a socket that takes the place of another is asked for everything anew', () =
   expect(world.told(first)).toEqual(['gap'])
   expect(world.asked()).toHaveLength(2)
 })
+
+it('a topic stays while it may be what has just been asked for under another name', () => {
+  const world = new LinkWorld()
+  const [first, second] = [world.client(), world.client()]
+  world.ask(first, 'a')
+  world.open()
+  world.accept(world.asked()[0])
+  first.say({ op: 'unsubscribe', args: [{ channel: 'bbo', exchange: 'okx', symbol: 'BTC-USDT' }] }, world.now)
+  world.pass(1_000)
+  world.now += 10_000
+  world.ask(second, 'b', 'cryptopair_okx_btcusdt')
+  const [id] = world.asked()
+  world.pass(1)
+  world.accept(id)
+  world.pass(1_000)
+  expect(world.hub.audience(topicKey(BTC))).toBe(1)
+  expect(world.sent.filter(({ op }) => op === 'unsubscribe')).toEqual([])
+})
