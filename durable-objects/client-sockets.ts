@@ -2,6 +2,7 @@ import type { Clock } from '../src/domain/clock.ts'
 import type { ClientTopic } from '../src/domain/topic.ts'
 import type { ClientHub, HubClient, SubscribeRequest } from '../src/live/client-hub.ts'
 import type { ClientSettings } from '../src/live/client-queue.ts'
+import { linkGap } from '../src/live/messages.ts'
 import { type EventStreamOwner, openEventStream, readEventTopics } from '../src/live/sse.ts'
 
 /** What stands with a hibernatable socket: 16 KB at most. */
@@ -17,6 +18,8 @@ export interface ClientSocketsOptions {
   /** Those that clients can ask for here, and the one of the path. */
   readonly exchanges: readonly string[]
   readonly pathExchange: string | null
+  /** Why clients may miss something after a restart; `null` where the new epoch of each topic says that they do. */
+  readonly gapReason: string | null
   /** The numbers of topics, as they stand with a socket. */
   readonly idOf: (key: string, topic: ClientTopic) => number | undefined
   readonly topicOf: (id: number) => ClientTopic | undefined
@@ -40,6 +43,7 @@ export class ClientSockets {
 
   /** Takes up the clients whose sockets outlived the instance before: they ask anew for what they had. */
   restore(): void {
+    const { hub, gapReason, clock, settle } = this.#options
     const used = new Set<number>()
     for (const socket of this.#ctx.getWebSockets()) {
       const kept: Attachment | null = socket.deserializeAttachment()
@@ -51,7 +55,10 @@ export class ClientSockets {
         continue
       }
       const client = this.#add(socket, kept.isInternal, kept.settings)
-      this.#options.settle(this.#options.hub.subscribe(client, topics))
+      if (gapReason !== null) {
+        for (const topic of topics) hub.sendTo(client, linkGap(topic, clock.now(), gapReason))
+      }
+      settle(hub.subscribe(client, topics))
     }
     this.#options.retain(used)
   }

@@ -55,6 +55,7 @@ export class FeedClients {
       clock,
       exchanges: [exchange],
       pathExchange: exchange,
+      gapReason: null,
       idOf: (key, topic) => ids.idOf(key, this.#held.get(key) ?? { topic, instrument: null }),
       topicOf: (id) => this.#recall(id),
       retain: (used) => ids.retain(used),
@@ -151,10 +152,9 @@ export class FeedClients {
 
   #accept(request: SubscribeRequest, topic: ClientTopic): void {
     const { hub, session } = this.#runtime
-    const { seq, message } = session.state(topic, this.#clock.now())
-    if (!hub.accept(request, { topic, epoch: session.epoch, seq, state: message })) return
-    const outage = session.outage(topic, this.#clock.now())
-    if (outage !== null) hub.sendTo(request.client, outage)
+    const now = this.#clock.now()
+    const { seq, message } = session.state(topic, now)
+    hub.accept(request, { topic, epoch: session.epoch, seq, state: message, standing: session.outage(topic, now) })
   }
 
   /** A topic that an earlier instance knew: its instrument need not be looked up again. */

@@ -45,6 +45,8 @@ export class StreamRelay extends DurableObject<Env> {
       clock,
       exchanges: exchangeNames,
       pathExchange: null,
+      // The feeds have gone on meanwhile, under the same epoch.
+      gapReason: 'the relay restarted',
       idOf: (key, topic) => this.#ids?.idOf(key, topic),
       topicOf: (id) => this.#ids?.valueOf(id),
       retain: (used) => this.#ids?.retain(used),

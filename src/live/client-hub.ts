@@ -74,6 +74,8 @@ export interface Acceptance {
   readonly seq: number
   /** A message with `seq === prevSeq`; `null` where there is nothing to tell yet, or never (trades). */
   readonly state: string | null
+  /** That nothing newer can come, where that still holds: a notice with `seq === prevSeq`. */
+  readonly standing?: string | null
 }
 
 /** What is kept of a client with its socket. */
@@ -176,7 +178,7 @@ export class ClientHub {
   }
 
   /** From now on the client gets the topic. @returns whether it still wants it */
-  accept(request: SubscribeRequest, { topic, epoch, seq, state }: Acceptance): boolean {
+  accept(request: SubscribeRequest, { topic, epoch, seq, state, standing = null }: Acceptance): boolean {
     const { client, id } = request
     if (!client.requests.delete(request)) return false
     const key = topicKey(topic)
@@ -184,7 +186,8 @@ export class ClientHub {
     if (asked !== key) this.#aliases.set(asked, key)
     client.queue.seal(key)
     const subscribed = subscribedMessage(id, topic, epoch, seq, state !== null)
-    client.queue.append(...(state === null ? [subscribed] : [subscribed, state]))
+    // In one frame: what follows the answer is for this client alone, and a relay knows it by where it stands.
+    client.queue.append(subscribed, ...[state, standing].filter((message) => message !== null))
     this.#hasPending = true
     client.topics.set(key, topic)
     this.#changed.add(client)
@@ -198,8 +201,8 @@ export class ClientHub {
   refuse(request: SubscribeRequest, code: StreamErrorCode, detail: string): void {
     const { client, id, topic, arg } = request
     if (!client.requests.delete(request)) return
-    // It may have had the topic already: after an error it has not.
-    this.#leave(client, this.#keyOf(topic))
+    // It may have had the topic already: after an error it has not. A relay has: it asked for one more of its clients.
+    if (!client.isInternal) this.#leave(client, this.#keyOf(topic))
     client.queue.append(errorMessage(id, code, detail, arg ?? describeTopic(topic)))
     this.#hasPending = true
     request.settled?.({ code, detail })

@@ -159,8 +159,7 @@ export function typeOfMessage(message: string): string {
 /** The topic key of a message; `undefined` where it belongs to none (`subscribed`, `ping`, ...). */
 export function keyOfMessage(message: string): string | undefined {
   const type = typeOfMessage(message)
-  const isNotice = type === 'gap' || type === 'resync' || type === 'stale'
-  const channel = isNotice ? textAfter(message, '"channel":"', HEAD.length) : channelOfType.get(type)
+  const channel = isNotice(type) ? textAfter(message, '"channel":"', HEAD.length) : channelOfType.get(type)
   if (channel === undefined || !isChannel(channel)) return undefined
   const exchange = textAfter(message, '"exchange":"', HEAD.length)
   if (exchange === undefined) return undefined
@@ -200,6 +199,15 @@ export function withPrevSeq(message: string, prevSeq: number): string {
 /** Whether it is the present state of a topic rather than something new in it. */
 export function isState(message: string): boolean {
   return seqOfMessage(message) === prevSeqOfMessage(message)
+}
+
+/** Whether it is a notice that still holds, for one who has just subscribed. */
+export function isStanding(message: string): boolean {
+  return isNotice(typeOfMessage(message)) && isState(message)
+}
+
+function isNotice(type: string): type is NoticeType {
+  return type === 'gap' || type === 'resync' || type === 'stale'
 }
 
 /** What stands in quotes after `label`, which no escaped text can contain. Only for text that needs no escapes itself. */

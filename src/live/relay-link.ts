@@ -1,7 +1,8 @@
 import type { ClientTopic } from '../domain/topic.ts'
 import { parseTopicKey, topicKey } from '../domain/topic.ts'
 import type { ClientHub, SubscribeRequest } from './client-hub.ts'
-import { isState, keyOfMessage, linkGap, splitFrame, typeOfMessage } from './messages.ts'
+import { isStanding, keyOfMessage, linkGap, splitFrame, typeOfMessage } from './messages.ts'
+import { type Ask, RelayAsks } from './relay-asks.ts'
 import { describeTopic } from './replies.ts'
 
 const MIN_BACKOFF_MS = 500
@@ -26,22 +27,13 @@ interface SubscribedReply extends Partial<ClientTopic> {
   readonly channel: ClientTopic['channel']
   readonly epoch: string
   readonly seq: number
+  readonly state: boolean
 }
 
 interface ErrorReply {
   readonly id: number
   readonly code: Parameters<ClientHub['refuse']>[1]
   readonly detail: string
-}
-
-/** A `subscribe` for one or more clients, until the feed has answered it. */
-interface Ask {
-  readonly id: number
-  readonly topic: ClientTopic
-  readonly requests: SubscribeRequest[]
-  /** `Infinity` for clients who had the topic before the link was lost. */
-  readonly deadline: number
-  isSent: boolean
 }
 
 /**
@@ -57,10 +49,7 @@ export class RelayLink {
   /** How much longer than said all waits for the feed are. */
   readonly #stretch: number
   #state: 'idle' | 'connecting' | 'open' | 'waiting' = 'idle'
-  #nextId = 1
-  readonly #asks = new Map<number, Ask>()
-  /** Unanswered, by topic: clients that come meanwhile share the answer. */
-  readonly #asksByKey = new Map<string, Ask>()
+  readonly #asks = new RelayAsks()
   /** The topics that the feed sends, and since when nobody wants them. */
   readonly #topics = new Map<string, number | null>()
   /** Those that it sent when the link was lost. */
@@ -85,39 +74,33 @@ export class RelayLink {
   /** A client of the relay wants a topic of this exchange. */
   request(request: SubscribeRequest, now: number): LinkEffect[] {
     this.#neededAt = now
-    const effects = this.#ask(request.topic, [request], now + ANSWER_MS * this.#stretch)
-    if (this.#state !== 'idle') return effects
+    const ask = this.#asks.add(request.topic, [request], now + ANSWER_MS * this.#stretch)
+    if (this.#state === 'open') return this.#send([ask])
+    if (this.#state !== 'idle') return []
     this.#state = 'connecting'
     this.#heardAt = now
-    return ['connect', ...effects]
+    return ['connect']
   }
 
   opened(now: number): LinkEffect[] {
     this.#state = 'open'
     this.#heardAt = now
     this.#isPinged = false
-    const effects = [...this.#asks.values()].flatMap((ask) => this.#send(ask))
+    // Normally nothing is left of the socket before: its end was told.
+    this.#lose('the link to the feed was replaced', now)
     for (const key of this.#lost) {
       const topic = parseTopicKey(key)
       const requests = this.#hub.renew(key)
-      if (topic !== undefined && requests.length > 0)
-        effects.push(...this.#ask(topic, requests, Number.POSITIVE_INFINITY))
+      if (topic !== undefined && requests.length > 0) this.#asks.add(topic, requests, Number.POSITIVE_INFINITY)
     }
     this.#lost.clear()
-    return effects
+    return this.#send(this.#asks.due(now))
   }
 
   /** It could not be opened, or has ended. */
   closed(reason: string, now: number): LinkEffect[] {
     if (this.#state === 'idle' || this.#state === 'waiting') return []
-    for (const key of this.#topics.keys()) {
-      const topic = parseTopicKey(key)
-      if (topic === undefined || this.#hub.audience(key) === 0) continue
-      this.#hub.publish(key, linkGap(topic, now, reason))
-      this.#lost.add(key)
-    }
-    this.#topics.clear()
-    for (const ask of this.#asks.values()) ask.isSent = false
+    this.#lose(reason, now)
     const backoffMs = Math.min(MAX_BACKOFF_MS, MIN_BACKOFF_MS * 2 ** this.#failures)
     this.#failures += 1
     // Half of it is chance, so that the relays of a feed that restarts do not all come at once.
@@ -141,8 +124,8 @@ export class RelayLink {
         continue
       }
       const type = typeOfMessage(message)
-      if (type === 'subscribed') index += this.#accept(message, messages[index + 1])
-      else if (type === 'error') this.#refuse(message)
+      if (type === 'subscribed') index += this.#accept(message, messages.slice(index + 1, index + 3))
+      else if (type === 'error') this.#refuse(message, now)
       else if (type === 'ping') effects.push({ send: message.replace('"type":"ping"', '"op":"pong"') })
     }
     return effects
@@ -167,7 +150,7 @@ export class RelayLink {
       this.closed('the feed is silent', now)
       return ['disconnect']
     }
-    return this.#state === 'open' ? [...this.#ping(now), ...this.#release(now)] : []
+    return this.#state === 'open' ? [...this.#send(this.#asks.due(now)), ...this.#ping(now), ...this.#release(now)] : []
   }
 
   /** When {@link tick} is due: a second's grain is fine for all that it does. */
@@ -175,17 +158,16 @@ export class RelayLink {
     return this.#state === 'idle' ? Number.POSITIVE_INFINITY : now + 1_000
   }
 
-  #ask(topic: ClientTopic, requests: readonly SubscribeRequest[], deadline: number): LinkEffect[] {
-    const key = topicKey(topic)
-    const open = this.#asksByKey.get(key)
-    if (open !== undefined) {
-      open.requests.push(...requests)
-      return []
+  /** What the feed sent comes no more, and what it was asked for it does not answer. */
+  #lose(reason: string, now: number): void {
+    for (const key of this.#topics.keys()) {
+      const topic = parseTopicKey(key)
+      if (topic === undefined || this.#hub.audience(key) === 0) continue
+      this.#hub.publish(key, linkGap(topic, now, reason))
+      this.#lost.add(key)
     }
-    const ask: Ask = { id: this.#nextId++, topic, requests: [...requests], deadline, isSent: false }
-    this.#asks.set(ask.id, ask)
-    this.#asksByKey.set(key, ask)
-    return this.#state === 'open' ? this.#send(ask) : []
+    this.#topics.clear()
+    this.#asks.unsend()
   }
 
   #ping(now: number): LinkEffect[] {
@@ -194,14 +176,19 @@ export class RelayLink {
     return [{ send: '{"op":"ping"}' }]
   }
 
-  #send(ask: Ask): LinkEffect[] {
-    if (ask.isSent) return []
-    ask.isSent = true
-    return [{ send: JSON.stringify({ op: 'subscribe', id: ask.id, args: [describeTopic(ask.topic)] }) }]
+  #send(asks: readonly Ask[]): LinkEffect[] {
+    return asks.flatMap((ask) => {
+      if (ask.isSent) return []
+      ask.isSent = true
+      return [{ send: JSON.stringify({ op: 'subscribe', id: ask.id, args: [describeTopic(ask.topic)] }) }]
+    })
   }
 
-  /** @returns how many messages after it belong to it: the state, where there is one */
-  #accept(message: string, next: string | undefined): number {
+  /**
+   * @param following what stands behind it in its frame
+   * @returns how many of these belong to it: the state, and that nothing newer can come, where there is one
+   */
+  #accept(message: string, following: readonly string[]): number {
     const {
       id,
       channel,
@@ -211,33 +198,29 @@ export class RelayLink {
       depth = null,
       epoch,
       seq,
+      state: hasState,
     } = readSubscribed(message)
     const topic = { channel, exchange, symbol, interval, depth }
     const key = topicKey(topic)
-    const state = next !== undefined && isState(next) && keyOfMessage(next) === key ? next : null
+    const rest = [...following]
+    const state = hasState ? (rest.shift() ?? null) : null
+    const [next] = rest
+    const standing = next !== undefined && isStanding(next) && keyOfMessage(next) === key ? next : null
     this.#topics.set(key, null)
-    for (const request of this.#settle(id)) this.#hub.accept(request, { topic, epoch, seq, state })
-    return state === null ? 0 : 1
+    for (const request of this.#asks.settle(id)) this.#hub.accept(request, { topic, epoch, seq, state, standing })
+    return [state, standing].filter((each) => each !== null).length
   }
 
-  #refuse(message: string): void {
+  #refuse(message: string, now: number): void {
     const { id, code, detail } = readError(message)
-    for (const request of this.#settle(id)) this.#hub.refuse(request, code, detail)
-  }
-
-  #settle(id: number): readonly SubscribeRequest[] {
-    const ask = this.#asks.get(id)
-    if (ask === undefined) return []
-    this.#asks.delete(id)
-    this.#asksByKey.delete(topicKey(ask.topic))
-    return ask.requests
+    // Whoever had the topic does not lose it to a database that is away for a moment.
+    const refused = code === 'storage_unavailable' ? this.#asks.putOff(id, now) : this.#asks.settle(id)
+    for (const request of refused) this.#hub.refuse(request, code, detail)
   }
 
   #refuseLate(now: number): void {
-    for (const { id, deadline, topic } of this.#asks.values()) {
-      if (now < deadline) continue
-      const detail = `the feed of ${topic.exchange} does not answer`
-      for (const request of this.#settle(id)) this.#hub.refuse(request, 'feed_unavailable', detail)
+    for (const request of this.#asks.takeLate(now)) {
+      this.#hub.refuse(request, 'feed_unavailable', `the feed of ${request.topic.exchange} does not answer`)
     }
   }
 
@@ -245,8 +228,7 @@ export class RelayLink {
   #release(now: number): LinkEffect[] {
     const effects: LinkEffect[] = []
     for (const [key, unwantedSince] of this.#topics) {
-      const isWanted = this.#hub.audience(key) > 0 || this.#asksByKey.has(key)
-      if (isWanted) this.#topics.set(key, null)
+      if (this.#isWanted(key)) this.#topics.set(key, null)
       else if (unwantedSince === null) this.#topics.set(key, now)
       else if (now - unwantedSince >= GRACE_MS) {
         this.#topics.delete(key)
@@ -259,6 +241,12 @@ export class RelayLink {
     if (now - this.#neededAt < GRACE_MS) return effects
     this.#state = 'idle'
     return ['disconnect']
+  }
+
+  #isWanted(key: string): boolean {
+    if (this.#hub.audience(key) > 0) return true
+    const topic = parseTopicKey(key)
+    return topic !== undefined && this.#asks.mayMean(topic)
   }
 }
 

@@ -72,7 +72,7 @@ describe('StreamRelay', () => {
     expect(await client.of('error')).toMatchObject([{ id: 'x', code: 'unknown_instrument', arg }])
   })
 
-  it('takes up its clients after an eviction: they get each topic anew', async () => {
+  it('takes up its clients after an eviction: they are told a gap, and get each topic anew', async () => {
     const client = await connect()
     client.say({ op: 'configure', id: 0, conflateMs: 50 })
     client.say(subscribe)
@@ -83,6 +83,14 @@ describe('StreamRelay', () => {
       await state.blockConcurrencyWhile(async () => undefined)
     })
     expect((await client.of('subscribed', 2))[1]).toMatchObject({ id: null, ...status, state: true })
+    // The feed has not restarted, so the epoch is the same: nothing else says that something may be missing.
+    const told = client.messages.filter(({ type }) => type === 'subscribed' || type === 'gap')
+    expect(told.map(({ type, epoch }) => [type, epoch])).toEqual([
+      ['subscribed', told[0]?.['epoch']],
+      ['gap', undefined],
+      ['subscribed', told[0]?.['epoch']],
+    ])
+    expect(told[1]).toMatchObject({ ...status, seq: null, data: { reason: 'the relay restarted' } })
     expect(client.closes).toEqual([])
   })
 

@@ -1,5 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import { z } from 'zod'
 import { decimal } from '../../src/domain/decimal.ts'
 import { type ClientTopic, topicKey } from '../../src/domain/topic.ts'
 import type { ClientHub, SubscribeRequest } from '../../src/live/client-hub.ts'
@@ -32,6 +33,8 @@ class World {
   isFeedDown = false
   /** It wakes only for what it is told. */
   isFeedStopped = false
+  /** Its database does not answer. */
+  isRefusing = false
   connects = 0
   readonly sent: unknown[] = []
   #link: TestClient | undefined
@@ -106,6 +109,10 @@ class World {
 
   #accept(request: SubscribeRequest): void {
     const { topic } = request
+    if (this.isRefusing) {
+      this.feed.refuse(request, 'storage_unavailable', 'try again in a moment')
+      return
+    }
     if (!symbols.some((symbol) => symbol === topic.symbol)) {
       this.feed.refuse(request, 'unknown_instrument', 'none')
       return
@@ -157,6 +164,18 @@ describe('a relay', () => {
     expect(client.read()).toMatchObject([
       { type: 'error', id: 'XXX-YYY', code: 'unknown_instrument', arg: { symbol: 'XXX-YYY' } },
     ])
+  })
+
+  it('keeps what its clients have where the feed refuses it to one more', () => {
+    const world = new World()
+    const [first, second] = [new TestClient(world.hub), new TestClient(world.hub)]
+    world.say(first, 'subscribe', 'BTC-USDT')
+    world.isRefusing = true
+    world.say(second, 'subscribe', 'BTC-USDT')
+    world.publish('BTC-USDT')
+    world.settle()
+    expect(second.read()).toMatchObject([{ type: 'error', code: 'storage_unavailable' }])
+    expect(first.read()).toMatchObject([{ type: 'subscribed' }, { type: 'bbo', prevSeq: 0, seq: 1 }])
   })
 
   it('tells a gap when the link is lost, connects again with backoff, then starts each topic anew', () => {
@@ -259,6 +278,8 @@ const step = fc.record({
     'pass',
     'lose',
     'restart',
+    'refuse',
+    'refuse',
   ),
   client: fc.nat(2),
   symbol: fc.constantFrom(...symbols),
@@ -267,7 +288,7 @@ const step = fc.record({
 
 it('whatever happens, each client sees a chain without a hole, or is told', () => {
   fc.assert(
-    fc.property(fc.array(step, { maxLength: 80 }), (steps) => {
+    fc.property(fc.array(step, { maxLength: 80, size: 'max' }), (steps) => {
       const world = new World()
       const clients = [0, 1, 2].map(() => new TestClient(world.hub))
       for (const { do: action, client: index, symbol, n } of steps) {
@@ -277,9 +298,11 @@ it('whatever happens, each client sees a chain without a hole, or is told', () =
         if (action === 'pass') world.pass(n)
         if (action === 'lose') world.lose()
         if (action === 'restart') world.restartFeed()
+        if (action === 'refuse') world.isRefusing = !world.isRefusing
         if (client !== undefined && action === 'subscribe') world.say(client, 'subscribe', symbol)
         if (client !== undefined && action === 'unsubscribe') world.say(client, 'unsubscribe', symbol)
       }
+      world.isRefusing = false
       for (let n = 0; n < 60; n++) world.pass(1_000)
       for (const client of clients) checkChains(client, world)
     }),
@@ -287,11 +310,14 @@ it('whatever happens, each client sees a chain without a hole, or is told', () =
   )
 })
 
+const refused = z.looseObject({ arg: z.looseObject({ symbol: z.string() }) })
+
 function checkChains(client: TestClient, world: World): void {
   /** `undefined`: not subscribed; `null`: told that something is missing. */
   const seqs = new Map<unknown, number | null>()
   for (const { type, seq = null, prevSeq = null, ...rest } of client.messages) {
     const symbol = rest['symbol']
+    if (type === 'error') seqs.delete(refused.parse(rest).arg.symbol)
     if (type === 'subscribed') seqs.set(symbol, seq)
     if (type === 'unsubscribed') seqs.delete(symbol)
     if (type === 'gap') seqs.set(symbol, null)
