@@ -38,7 +38,7 @@ export class InstrumentTopics {
 
   /** The topic that an event belongs to; `undefined` where nobody needs it. */
   of(event: MarketEvent): MarketTopic | undefined {
-    return event.channel === 'candles' ? this.#candles.get(event.interval) : this.#byChannel.get(event.channel)
+    return this.find(event.channel, event.channel === 'candles' ? event.interval : null)
   }
 
   /**
