@@ -231,6 +231,11 @@ export class FeedRuntime {
         const answer = await answerOf(loader.readBookSnapshot(exchange, id, request.depth))
         return this.take({ kind: 'snapshot', instrumentId: id, request, answer })
       }
+      case 'ask-book-check': {
+        const { request } = question
+        const answer = await answerOf(loader.readBookSnapshot(exchange, id, request.depth, 'inquiry'))
+        return this.take({ kind: 'book-check', instrumentId: id, request, answer })
+      }
       case 'ask-trades': {
         const { hole } = question
         const answer = await answerOf(loader.readTradeHole(exchange, id, hole))

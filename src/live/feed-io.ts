@@ -41,6 +41,13 @@ export type FeedInput =
       readonly answer: Answer<BookSnapshot>
     }
   | {
+      readonly kind: 'book-check'
+      readonly instrumentId: number
+      /** The very object of the question. */
+      readonly request: SnapshotRequest
+      readonly answer: Answer<BookSnapshot>
+    }
+  | {
       readonly kind: 'trades'
       readonly instrumentId: number
       /** The very object of the question. */
@@ -81,6 +88,8 @@ export type FeedEffect =
   /** There is something to publish at the next `flush`. */
   | { readonly kind: 'changed' }
   | { readonly kind: 'ask-snapshot'; readonly instrument: StoredInstrument; readonly request: SnapshotRequest }
+  /** As `ask-snapshot`, but in no hurry: what a live book is compared with. */
+  | { readonly kind: 'ask-book-check'; readonly instrument: StoredInstrument; readonly request: SnapshotRequest }
   | { readonly kind: 'ask-trades'; readonly instrument: StoredInstrument; readonly hole: TradeHole }
   | {
       readonly kind: 'ask-candles'

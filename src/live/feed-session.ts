@@ -194,6 +194,7 @@ export class FeedSession {
         this.#health.judge(now)
         return
       case 'snapshot':
+      case 'book-check':
         this.#topics.ofInstrument(input.instrumentId)?.find('book', null)?.answered(input, now)
         return
       case 'trades':
