@@ -22,6 +22,8 @@ export type FeedInput =
   | { readonly kind: 'demand'; readonly topic: ClientTopic; readonly instrument: StoredInstrument }
   | { readonly kind: 'release'; readonly topic: ClientTopic }
   | { readonly kind: 'record'; readonly instruments: readonly Recorded[] }
+  /** All instruments that the feed follows and that the exchange's list shows as halted, or not at all. */
+  | { readonly kind: 'ended'; readonly instruments: readonly Ended[] }
   | { readonly kind: 'opened'; readonly socket: number }
   | {
       readonly kind: 'refused'
@@ -70,6 +72,13 @@ export type FeedInput =
 export interface Recorded {
   readonly instrument: StoredInstrument
   readonly intervals: readonly Interval[]
+}
+
+/** An instrument that does not trade any more. */
+export interface Ended {
+  readonly id: number
+  /** What trades today under its name at the exchange, where it was listed anew. */
+  readonly successor: StoredInstrument | null
 }
 
 export interface SnapshotRequest {

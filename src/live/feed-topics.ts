@@ -16,7 +16,7 @@ const GRACE_MS = 60_000
 
 interface Demand {
   readonly topic: ClientTopic
-  readonly instrument: StoredInstrument
+  instrument: StoredInstrument
   /** Since when nobody listens; `null` while somebody does. */
   releasedAt: number | null
 }
@@ -115,6 +115,24 @@ export class FeedTopics {
     for (const topic of wanted) {
       topic.isRecorded = true
       this.#recorded.add(topic)
+    }
+    this.#dropUnneeded(now)
+  }
+
+  /** Of all instruments that are followed. */
+  get instrumentIds(): readonly number[] {
+    return [...this.#instruments.keys()]
+  }
+
+  /** The exchange has listed an instrument anew: to clients its topics go on, of what it is now. */
+  replace(id: number, successor: StoredInstrument, now: number): void {
+    for (const [key, demand] of this.#demands) {
+      if (demand.instrument.id !== id) continue
+      const before = this.find(key)
+      const line = before?.line(key)
+      before?.close(key)
+      demand.instrument = successor
+      if (line !== undefined) this.#ensure(demand.topic, successor, now).open(demand.topic).goOnFrom(line)
     }
     this.#dropUnneeded(now)
   }

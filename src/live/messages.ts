@@ -61,6 +61,11 @@ export class TopicLine {
     return this.#seq
   }
 
+  /** Takes the place of another one: to clients they are one. */
+  goOnFrom({ seq }: TopicLine): void {
+    this.#seq = seq
+  }
+
   /** The next message of the line. */
   next(exchangeTime: number | null, receivedTime: number, data: string): string {
     const prevSeq = this.#seq++
