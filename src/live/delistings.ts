@@ -15,7 +15,7 @@ const SILENT_MS = 30_000
 export class Delistings {
   readonly #upstream: Upstream
   readonly #topics: FeedTopics
-  /** Those that were ended here: they are not tried again before the list names their instrument again. */
+  /** Those of what has ended: they are not tried again before the list names their instrument again. */
   readonly #endedStreams = new Set<UpstreamStream>()
 
   constructor(upstream: Upstream, topics: FeedTopics) {
@@ -32,14 +32,15 @@ export class Delistings {
       if (!isOver(topic, ids, now)) continue
       for (const stream of topic.streams) {
         const isShared = [...stream.topics].some((other) => !isOver(other, ids, now))
-        if (!isShared && stream.state !== 'rejected') this.#end(stream, now)
+        if (!isShared && !this.#endedStreams.has(stream)) this.#end(stream, now)
       }
     }
   }
 
   #end(stream: UpstreamStream, now: number): void {
     for (const socket of [stream.socket, stream.successor]) socket?.unsubscribe([stream.name])
-    this.#upstream.reject(stream, DELISTED, now)
+    // The exchange itself may have refused it by now, and its clients have heard of that.
+    if (stream.state !== 'rejected') this.#upstream.reject(stream, DELISTED, now)
     stream.retryAt = Number.POSITIVE_INFINITY
     this.#endedStreams.add(stream)
   }
@@ -48,10 +49,11 @@ export class Delistings {
   #revive(ended: ReadonlySet<number>, now: number): void {
     for (const stream of this.#endedStreams) {
       const isStill = [...stream.topics].every(({ instrument }) => ended.has(instrument.id))
-      const isOurs = this.#upstream.streams.get(stream.key) === stream && stream.rejection === DELISTED
-      if (isOurs && isStill) continue
+      // Dropped since, or asked for again because the feed was started anew.
+      const isGone = this.#upstream.streams.get(stream.key) !== stream || stream.state !== 'rejected'
+      if (!isGone && isStill) continue
       this.#endedStreams.delete(stream)
-      if (!isOurs) continue
+      if (isGone) continue
       stream.rejections = 0
       stream.retryAt = now
     }

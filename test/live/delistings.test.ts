@@ -91,6 +91,36 @@ describe('an instrument that the list shows as ended', () => {
     expect(delisted.gaps(BINANCE)).toHaveLength(2)
   })
 
+  it('works again at once when it is listed again though the exchange itself had refused it', () => {
+    const delisted = new Delisted()
+    const { played } = delisted
+    played.newest = ({ instrument: { symbol } }) =>
+      symbol === 'BTC-USDT'
+        ? { ok: false, code: 'unknown_instrument', detail: 'Invalid symbol.' }
+        : { ok: true, value: { what: 'trade', time: null } }
+    delisted.wait(5 * MINUTE)
+    delisted.list('ended')
+    expect(delisted.gaps(TRADES)).toEqual([{ reason: 'rejected by the exchange: Invalid symbol.' }])
+    delisted.wait(90 * MINUTE)
+    expect(delisted.subscribed).toEqual(['ethusdt@aggTrade'])
+    delisted.list('listed')
+    delisted.wait(5 * SECOND)
+    expect(delisted.subscribed).toHaveLength(3)
+  })
+
+  it('is ended again where the feed was stopped meanwhile', () => {
+    const delisted = new Delisted()
+    const { played } = delisted
+    delisted.list('ended')
+    played.take({ kind: 'stop' })
+    played.take({ kind: 'start' })
+    delisted.wait(MINUTE)
+    delisted.list('ended')
+    delisted.wait(SECOND)
+    expect(delisted.subscribed).toEqual(['ethusdt@aggTrade'])
+    expect(delisted.gaps(TRADES)).toHaveLength(1)
+  })
+
   it('goes on as what is listed in its place, in the same line of messages', () => {
     const delisted = new Delisted()
     const { played } = delisted
