@@ -7,7 +7,14 @@ import type { Interval, Window } from '../src/domain/interval.ts'
 import type { BookSnapshot } from '../src/domain/order-book.ts'
 import type { StoredInstrument } from '../src/domain/series.ts'
 import { connectorFor } from '../src/exchanges/registry.ts'
-import { answerTradeHole, type Newest, readBookSnapshot, readCandles, readNewest } from '../src/history/feed-answers.ts'
+import {
+  answerTradeHole,
+  type BookLane,
+  type Newest,
+  readBookSnapshot,
+  readCandles,
+  readNewest,
+} from '../src/history/feed-answers.ts'
 import type { HostHealth } from '../src/history/host.ts'
 import { checkStored, housekeepingDueAt, keepHouse, type LoaderMemo, NEW_MEMO } from '../src/history/housekeeping.ts'
 import { ExchangeHttp, type SpentBudgets } from '../src/history/http.ts'
@@ -103,8 +110,13 @@ export class ExchangeLoader extends DurableObject<Env> {
    * For the feed of the exchange, as are the next three: see `history/feed-answers.ts`. The feed brings the instrument,
    * so that its questions are answered while the database does not answer.
    */
-  async readBookSnapshot(exchange: string, instrument: StoredInstrument, depth: number): Promise<Answer<BookSnapshot>> {
-    return readBookSnapshot(await this.#deps(exchange), instrument, depth)
+  async readBookSnapshot(
+    exchange: string,
+    instrument: StoredInstrument,
+    depth: number,
+    lane: BookLane = 'snapshot',
+  ): Promise<Answer<BookSnapshot>> {
+    return readBookSnapshot(await this.#deps(exchange), instrument, depth, lane)
   }
 
   async readTradeHole(exchange: string, instrument: StoredInstrument, hole: TradeHole): Promise<Answer<FoundTrades>> {

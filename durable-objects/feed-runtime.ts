@@ -157,7 +157,7 @@ export class FeedRuntime {
     return this.#recorder.waiting(instrumentId, this.#options.clock.now())
   }
 
-  /** Looks up what is recorded; where the database does not answer, what was known goes on. */
+  /** Looks up what is recorded, and what has ended of what is followed; where the database does not answer, what was known goes on. */
   async refreshRecorded(): Promise<void> {
     const now = this.#options.clock.now()
     if (now - this.#recordedAt < RECORDED_MS) return
@@ -172,6 +172,8 @@ export class FeedRuntime {
         else known.intervals.push(interval)
       }
       this.take({ kind: 'record', instruments: [...byInstrument.values()] })
+      const ended = await this.#withStore((store) => store.readEnded(this.session.instrumentIds))
+      this.take({ kind: 'ended', instruments: ended })
     } catch (error) {
       this.#recordedAt = now - RECORDED_MS + STORE_RETRY_MS
       this.#failed('the recorded series could not be read', error)
@@ -231,6 +233,11 @@ export class FeedRuntime {
         const { request } = question
         const answer = await answerOf(loader.readBookSnapshot(exchange, instrument, request.depth))
         return this.take({ kind: 'snapshot', instrumentId: id, request, answer })
+      }
+      case 'ask-book-check': {
+        const { request } = question
+        const answer = await answerOf(loader.readBookSnapshot(exchange, instrument, request.depth, 'inquiry'))
+        return this.take({ kind: 'book-check', instrumentId: id, request, answer })
       }
       case 'ask-trades': {
         const { hole } = question

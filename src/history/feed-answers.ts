@@ -38,14 +38,24 @@ export type Newest =
       readonly asks: readonly BookLevel[]
     }
 
-/** A whole book, as deep as asked for or as the exchange gives. */
+/**
+ * Whether a book is to be made of it, or one that is live to be compared with it: that waits for all else that is live,
+ * yet not for the past, or books would go unchecked for as long as that is being filled.
+ */
+export type BookLane = Extract<Lane, 'snapshot' | 'inquiry'>
+
+/** A whole book, as deep as asked for or as the exchange gives; what it gives beyond need not be handed on. */
 export async function readBookSnapshot(
   deps: FeedDeps,
   instrument: StoredInstrument,
   depth: number,
+  lane: BookLane,
 ): Promise<Answer<BookSnapshot>> {
-  const sent = await send(deps, deps.connector.rest.orderBook(instrument, depth), 'snapshot')
-  return answerOf(deps, instrument, sent, (book) => resolveBookSnapshot(book, instrument))
+  const sent = await send(deps, deps.connector.rest.orderBook(instrument, depth), lane)
+  return answerOf(deps, instrument, sent, (book) => {
+    const { bids, asks, ...rest } = resolveBookSnapshot(book, instrument)
+    return { ...rest, bids: bids.slice(0, depth), asks: asks.slice(0, depth) }
+  })
 }
 
 /** The trades between two that are known. */

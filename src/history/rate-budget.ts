@@ -1,8 +1,8 @@
 import type { RateLimit } from '../exchanges/connector.ts'
 
 /**
- * Who asks, most urgent first: what makes a live book right, the newest candles, whether a silent stream is dead, the
- * mending of gaps, the past.
+ * Who asks, most urgent first: what makes a live book right, the newest candles, whether a silent stream is dead or a
+ * book wrong, the mending of gaps, the past.
  */
 export const lanes = ['snapshot', 'tail', 'inquiry', 'repair', 'backfill'] as const
 export type Lane = (typeof lanes)[number]

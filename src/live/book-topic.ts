@@ -4,8 +4,9 @@ import type { StoredInstrument } from '../domain/series.ts'
 import type { BookDepth, ClientTopic } from '../domain/topic.ts'
 import type { BookRuleName } from '../exchanges/stream.ts'
 import { backoffMs } from './backoff.ts'
+import { BookCheck } from './book-check.ts'
 import { BookHandover } from './book-handover.ts'
-import { CROSSED, SILENT } from './book-reasons.ts'
+import { CROSSED, DIFFERENT, SILENT } from './book-reasons.ts'
 import { BookRenewal } from './book-renewal.ts'
 import { type BookOutcome, BookSync } from './book-sync.ts'
 import { type KnownTop, topOf } from './book-top.ts'
@@ -43,6 +44,7 @@ export class BookTopic extends MarketTopic {
   #owner: number | null = null
   readonly #handover = new BookHandover()
   readonly #renewal: BookRenewal
+  readonly #check: BookCheck
   /** Since when a socket delivers it; `null` while none does. */
   #subscribedAt: number | null = null
   #isDirty = false
@@ -71,6 +73,7 @@ export class BookTopic extends MarketTopic {
     this.#sync = new BookSync(rule)
     this.#rule = rule
     this.#renewal = new BookRenewal(this.#sync, surroundings.random)
+    this.#check = new BookCheck({ instrument, sync: this.#sync, isCounted: restRules.has(rule), surroundings })
   }
 
   override get isNeeded(): boolean {
@@ -160,6 +163,7 @@ export class BookTopic extends MarketTopic {
   }
 
   override answered(input: Reply, now: number): void {
+    if (input.kind === 'book-check') this.#check.answered(input, now)
     if (input.kind !== 'snapshot' || input.request !== this.#asked?.request) return
     const { answer, request } = input
     this.#asked = null
@@ -176,6 +180,7 @@ export class BookTopic extends MarketTopic {
     if (outcome !== 'applied') return
     this.#receivedTime = now
     this.#renewal.came(request.depth)
+    this.#check.renewed(now)
   }
 
   override lost(socket: number, now: number, heir: number | null): void {
@@ -189,10 +194,7 @@ export class BookTopic extends MarketTopic {
     } else if (restRules.has(this.#rule)) {
       // The heir's updates join by their counters, or do not.
       for (const event of waiting) this.#take(event, now)
-    } else {
-      this.#sync.reset()
-      this.#restart('the connection was lost', now)
-    }
+    } else this.#startAnew('the connection was lost', now)
   }
 
   override rejected(reason: string, now: number): void {
@@ -202,9 +204,7 @@ export class BookTopic extends MarketTopic {
 
   /** Where the exchange numbers its updates, a missing one is noticed; elsewhere the book starts anew. */
   override suspect(now: number): void {
-    if (this.#rule !== 'connection' || this.#subscribedAt === null) return
-    this.#sync.reset()
-    this.#restart('a frame could not be read', now)
+    if (this.#rule === 'connection' && this.#subscribedAt !== null) this.#startAnew('a frame could not be read', now)
   }
 
   override stale(now: number): void {
@@ -223,13 +223,13 @@ export class BookTopic extends MarketTopic {
 
   override tick(now: number): void {
     if (this.#subscribedAt === null) return
+    if (this.#check.finds(this.#depths, now)) this.#startAnew(DIFFERENT, now)
     if (this.#retryAt !== null && now >= this.#retryAt) {
       this.#retryAt = null
       this.#renew(now)
     }
     if (this.#asked !== null && now - this.#asked.at > SNAPSHOT_PATIENCE_MS) this.#asked = null
-    const isLate = now - this.#subscribedAt >= SNAPSHOT_PATIENCE_MS
-    if (this.#told === 'nothing' && isLate) this.#tellVoid(this.#whyVoid, now)
+    if (this.#told === 'nothing' && now - this.#subscribedAt >= SNAPSHOT_PATIENCE_MS) this.#tellVoid(this.#whyVoid, now)
     if (this.#asked !== null || this.#retryAt !== null) return
     if (this.#liveSince !== null && now - this.#liveSince > SOUND_MS) this.#failures = 0
     if (this.#isWaiting(now, this.#subscribedAt) || this.#isRenewed(now)) {
@@ -253,7 +253,9 @@ export class BookTopic extends MarketTopic {
     this.#silence = null
     this.#receivedTime = now
     if (event.exchangeTime !== null) this.dataTime = event.exchangeTime
-    this.#after(this.#sync.receive(event), now)
+    const outcome = this.#sync.receive(event)
+    this.#check.heard(event, outcome, now)
+    this.#after(outcome, now)
   }
 
   #after(outcome: BookOutcome, now: number): void {
@@ -311,6 +313,7 @@ export class BookTopic extends MarketTopic {
   #void(reason: string, now: number): void {
     this.#reason = reason
     this.#liveSince = null
+    this.#check.end()
     if (this.#told === 'book') this.#tellVoid(reason, now)
   }
 
@@ -320,6 +323,12 @@ export class BookTopic extends MarketTopic {
     this.surroundings.counters.resyncs += 1
     for (const { view } of this.#views.values()) view.invalidate()
     this.notify('resync', now, { reason })
+  }
+
+  /** What the book holds is not to be relied on, though it follows from what the exchange has sent. */
+  #startAnew(reason: string, now: number): void {
+    this.#sync.reset()
+    this.#restart(reason, now)
   }
 
   /** The book is wrong, or may be: clients are told, and it starts anew, later and later where that does not help. */

@@ -22,6 +22,8 @@ export type FeedInput =
   | { readonly kind: 'demand'; readonly topic: ClientTopic; readonly instrument: StoredInstrument }
   | { readonly kind: 'release'; readonly topic: ClientTopic }
   | { readonly kind: 'record'; readonly instruments: readonly Recorded[] }
+  /** All instruments that the feed follows and that the exchange's list shows as halted, or not at all. */
+  | { readonly kind: 'ended'; readonly instruments: readonly Ended[] }
   | { readonly kind: 'opened'; readonly socket: number }
   | {
       readonly kind: 'refused'
@@ -35,6 +37,13 @@ export type FeedInput =
   | { readonly kind: 'frame'; readonly socket: number; readonly text: string }
   | {
       readonly kind: 'snapshot'
+      readonly instrumentId: number
+      /** The very object of the question. */
+      readonly request: SnapshotRequest
+      readonly answer: Answer<BookSnapshot>
+    }
+  | {
+      readonly kind: 'book-check'
       readonly instrumentId: number
       /** The very object of the question. */
       readonly request: SnapshotRequest
@@ -65,6 +74,13 @@ export interface Recorded {
   readonly intervals: readonly Interval[]
 }
 
+/** An instrument that does not trade any more. */
+export interface Ended {
+  readonly id: number
+  /** What trades today under its name at the exchange, where it was listed anew. */
+  readonly successor: StoredInstrument | null
+}
+
 export interface SnapshotRequest {
   /** Levels a side. */
   readonly depth: number
@@ -81,6 +97,8 @@ export type FeedEffect =
   /** There is something to publish at the next `flush`. */
   | { readonly kind: 'changed' }
   | { readonly kind: 'ask-snapshot'; readonly instrument: StoredInstrument; readonly request: SnapshotRequest }
+  /** As `ask-snapshot`, but in no hurry: what a live book is compared with. */
+  | { readonly kind: 'ask-book-check'; readonly instrument: StoredInstrument; readonly request: SnapshotRequest }
   | { readonly kind: 'ask-trades'; readonly instrument: StoredInstrument; readonly hole: TradeHole }
   | {
       readonly kind: 'ask-candles'

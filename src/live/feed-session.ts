@@ -2,6 +2,7 @@ import type { StoredInstrument } from '../domain/series.ts'
 import { type ClientTopic, topicKey } from '../domain/topic.ts'
 import type { ExchangeConnector } from '../exchanges/connector.ts'
 import type { Heard, StreamFrame } from '../exchanges/stream.ts'
+import { Delistings } from './delistings.ts'
 import { FeedHealth } from './feed-health.ts'
 import type { FeedEffect, FeedInput } from './feed-io.ts'
 import { FeedTopics } from './feed-topics.ts'
@@ -44,6 +45,7 @@ export class FeedSession {
   readonly #upstream: Upstream
   readonly #watch: Watch
   readonly #topics: FeedTopics
+  readonly #delistings: Delistings
   readonly #marks: TopicMarks
   readonly #health: FeedHealth
   #effects: FeedEffect[] = []
@@ -62,6 +64,7 @@ export class FeedSession {
     const [counters, emit] = [{ gaps: 0, resyncs: 0 }, this.#emit]
     const surroundings = { emit, counters, random, turns: new Turns(), numbers: new LineNumbers() }
     this.#topics = new FeedTopics({ connector, upstream: this.#upstream, marks: this.#marks, surroundings })
+    this.#delistings = new Delistings(this.#upstream, this.#topics)
     const { exchange } = connector
     this.#health = new FeedHealth({
       exchange,
@@ -101,6 +104,11 @@ export class FeedSession {
   /** Whether a client topic that is not followed takes a book that is not there yet. */
   takesBook(topic: ClientTopic, instrument: StoredInstrument): boolean {
     return this.#topics.takesBook(topic, instrument)
+  }
+
+  /** The instruments that it follows, by id. */
+  get instrumentIds(): readonly number[] {
+    return this.#topics.instrumentIds
   }
 
   /** How many topics the feed follows for clients and for the database, and how many of them are books. */
@@ -189,6 +197,9 @@ export class FeedSession {
       case 'record':
         this.#topics.record(input.instruments, now)
         return
+      case 'ended':
+        this.#delistings.take(input.instruments, now)
+        return
       case 'opened':
         this.#onSocket(input.socket, (socket) => this.#upstream.opened(socket, now))
         this.#health.judge(now)
@@ -202,6 +213,7 @@ export class FeedSession {
         this.#health.judge(now)
         return
       case 'snapshot':
+      case 'book-check':
         this.#topics.ofInstrument(input.instrumentId)?.find('book', null)?.answered(input, now)
         return
       case 'trades':

@@ -130,6 +130,17 @@ export class FeedTopics {
     this.#dropUnneeded(now)
   }
 
+  /** Of all instruments that are followed. */
+  get instrumentIds(): readonly number[] {
+    return [...new Set(this.#instruments.all().map(({ instrument }) => instrument.id))]
+  }
+
+  /** The exchange has listed an instrument anew: to clients its topics go on, of what it is now. */
+  replace(id: number, successor: StoredInstrument, now: number): void {
+    const former = this.#instruments.ofId(id)?.instrument
+    if (former !== undefined && !isSame(former, successor)) this.#replace(former, successor, now)
+  }
+
   /** Ends what nobody has needed for a while. */
   expire(now: number): void {
     let isAnyOver = false

@@ -14,7 +14,7 @@ import type { UpstreamStream } from './upstream-stream.ts'
 const OUTAGE_MS = 10_000
 
 /** What REST said to a question of a topic. */
-export type Reply = Extract<FeedInput, { readonly kind: 'snapshot' | 'trades' | 'candles' }>
+export type Reply = Extract<FeedInput, { readonly kind: 'snapshot' | 'book-check' | 'trades' | 'candles' }>
 
 /**
  * What tells the silence of a topic from quiet: a question to REST; or its own clock, where its data come whatever

@@ -10,10 +10,20 @@ const TURN_MS = 1_000
  */
 export class Turns {
   #nextAt = Number.NEGATIVE_INFINITY
+  /** When somebody was last told to wait, who asks again as soon as a second is over. */
+  #refusedAt = Number.NEGATIVE_INFINITY
 
   /** @returns whether the turn is the caller's */
   take(now: number): boolean {
-    if (now < this.#nextAt) return false
+    const isFree = now >= this.#nextAt
+    if (isFree) this.#nextAt = now + TURN_MS
+    else this.#refusedAt = now
+    return isFree
+  }
+
+  /** A turn that nobody else waits for, for what is not urgent at all. @returns whether it is the caller's */
+  takeSpare(now: number): boolean {
+    if (now < this.#nextAt || now - this.#refusedAt <= TURN_MS) return false
     this.#nextAt = now + TURN_MS
     return true
   }

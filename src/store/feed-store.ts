@@ -1,5 +1,6 @@
-import { and, desc, eq, isNotNull, isNull, type SQL } from 'drizzle-orm'
+import { and, desc, eq, isNotNull, isNull, type SQL, sql } from 'drizzle-orm'
 import { drizzle } from 'drizzle-orm/d1'
+import { alias } from 'drizzle-orm/sqlite-core'
 import { type Candle, candleFault } from '../domain/candle.ts'
 import { parseSymbol } from '../domain/instrument.ts'
 import { floorToInterval, type Interval, isInterval, nextOpenTime } from '../domain/interval.ts'
@@ -16,6 +17,13 @@ export interface RecordedSeries {
   readonly seriesId: number
   readonly instrument: StoredInstrument
   readonly interval: Interval
+}
+
+/** An instrument that is halted or delisted. */
+export interface EndedInstrument {
+  readonly id: number
+  /** Listed under the same name since; `null` where none is. */
+  readonly successor: StoredInstrument | null
 }
 
 /** A candle that the exchange, or the clock, has closed. */
@@ -76,6 +84,31 @@ export class FeedStore {
     return rows.flatMap(({ series: { id, interval }, instruments: instrument }) =>
       isInterval(interval) ? [{ seriesId: id, instrument: storedInstrument(instrument), interval }] : [],
     )
+  }
+
+  /** Which of some instruments do not trade any more, halted ones included, and what trades in their place. */
+  async readEnded(ids: readonly number[]): Promise<EndedInstrument[]> {
+    const successors = alias(instruments, 'successors')
+    const rows = await drizzle(this.#db)
+      .select({ id: instruments.id, successor: successors })
+      .from(instruments)
+      .leftJoin(
+        successors,
+        and(
+          eq(successors.exchange, instruments.exchange),
+          eq(successors.kind, instruments.kind),
+          eq(successors.exchangeSymbol, instruments.exchangeSymbol),
+          eq(successors.listed, true),
+          isNull(successors.validTo),
+        ),
+      )
+      .where(
+        and(
+          sql`${instruments.id} IN (SELECT value FROM json_each(${JSON.stringify(ids)}))`,
+          isNotNull(instruments.validTo),
+        ),
+      )
+    return rows.map(({ id, successor }) => ({ id, successor: successor === null ? null : storedInstrument(successor) }))
   }
 
   /**

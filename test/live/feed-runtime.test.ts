@@ -24,6 +24,7 @@ function createFeed({ realTickMs = 1_000_000 } = {}) {
   const session: unknown = {
     epoch: 'e',
     handle: () => wanted.splice(0),
+    instrumentIds: [],
     tradesKnownTo: () => Number.POSITIVE_INFINITY,
     checkpoint: (storedMark: (id: number) => unknown) => ({ trades: { 1: storedMark(1) }, candles: {} }),
   }
@@ -32,6 +33,7 @@ function createFeed({ realTickMs = 1_000_000 } = {}) {
   const pruned: number[] = []
   const store: unknown = {
     readRecorded: async () => [],
+    readEnded: async () => [],
     writeCandles: async () => undefined,
     writeTrades: (chunks: readonly TradeChunk[]) => {
       written.push(chunks.flatMap(({ trades }) => trades.map(({ id }) => id)))

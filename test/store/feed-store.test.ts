@@ -146,6 +146,32 @@ describe('FeedStore', () => {
     expect(await feed.readInstrument(`A${seriesId}-USDT`)).toBeUndefined()
   })
 
+  it('knows which instruments have ended, and which others are listed in their place', async () => {
+    const other = seriesId + 20_000
+    await seedSeries('1m', other)
+    const ended = () => feed.readEnded([seriesId, other, -1])
+    expect(await ended()).toEqual([])
+    // Halted: its row stays the one that is listed.
+    await env.DB.prepare('UPDATE instruments SET active = 0, valid_to = 5 WHERE id = ?1').bind(seriesId).run()
+    expect(await ended()).toEqual([{ id: seriesId, successor: null }])
+    expect(await feed.readEnded([other])).toEqual([])
+    // Gone, then listed anew.
+    await env.DB.batch([
+      env.DB.prepare('UPDATE instruments SET listed = 0 WHERE id = ?1').bind(seriesId),
+      env.DB.prepare(
+        `INSERT INTO instruments (id, exchange, kind, symbol, exchange_symbol, base, quote, inverse, active, valid_from, contract_size)
+         SELECT ?2, exchange, kind, symbol, exchange_symbol, base, quote, inverse, 1, 9, '0.010' FROM instruments WHERE id = ?1`,
+      ).bind(seriesId, seriesId + 30_000),
+    ])
+    expect(await ended()).toMatchObject([
+      { id: seriesId, successor: { id: seriesId + 30_000, exchange: 'okx', contractSize: '0.01' } },
+    ])
+    await env.DB.prepare('UPDATE instruments SET active = 1, listed = 1, valid_to = NULL WHERE id = ?1')
+      .bind(other)
+      .run()
+    expect((await ended()).map(({ id }) => id)).toEqual([seriesId])
+  })
+
   it('knows the recorded series of what trades', async () => {
     const recorded = async () => (await feed.readRecorded()).filter((one) => one.seriesId === seriesId)
     expect(await recorded()).toMatchObject([
