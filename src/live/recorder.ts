@@ -16,6 +16,8 @@ const CHUNK_SETTLE_MS = 15_000
  *  of them, which is an outage of some minutes at 500 a second, and of hours for a feed of quiet instruments. */
 const MOST_WAITING_CANDLES = 20_000
 const MOST_WAITING_BYTES = 16_000_000
+/** With more than this, chunks are closed before their minute is over, the largest first, until half of it is left. */
+const MOST_OPEN_BYTES = 4_000_000
 /** So much is given up at once: to find out what is the oldest takes a look at all. */
 const GIVEN_UP_BYTES = 1_000_000
 
@@ -103,6 +105,7 @@ export class Recorder {
   takeDue(now: number, all = false): DueRecords {
     const settled = all ? now : Math.floor((now - CHUNK_SETTLE_MS) / MINUTE_MS) * MINUTE_MS
     for (const [instrumentId, chunk] of this.#open) if (chunk.minute < settled) this.#close(instrumentId, chunk)
+    this.#closeLargest()
     for (const [instrumentId, from] of this.#heardFrom) {
       const to = Math.min(settled, this.#knownTo(instrumentId))
       if (to <= from) continue
@@ -187,6 +190,18 @@ export class Recorder {
   #close(instrumentId: number, { minute, trades, gaps }: OpenChunk): void {
     this.#open.delete(instrumentId)
     this.#closed.push({ instrumentId, minute, part: this.#nextPart++, epoch: this.#epoch, trades, gaps })
+  }
+
+  /** In a busy minute what has not ended would take the room of what the database is yet to take. */
+  #closeLargest(): void {
+    let bytes = bytesOfChunks(this.#open.values())
+    if (bytes <= MOST_OPEN_BYTES) return
+    const largest = [...this.#open].sort(([, a], [, b]) => b.trades.length - a.trades.length)
+    for (const [instrumentId, chunk] of largest) {
+      if (bytes <= MOST_OPEN_BYTES / 2) return
+      bytes -= bytesOfChunks([chunk])
+      this.#close(instrumentId, chunk)
+    }
   }
 
   /** The oldest trades beyond the limit become gaps, but for those that are being written. */

@@ -208,3 +208,25 @@ it('ends with the stream: what was listened to ends there', () => {
     heard: [{ instrumentId: 1, from: START, to: START + 30 * SECOND }],
   })
 })
+
+it('gives up nothing of a busy minute while the database takes what it is given', () => {
+  const onGivenUp = vi.fn()
+  const recorder = createRecorder(undefined, onGivenUp)
+  const [instruments, seconds, perSecond] = [60, 50, 50]
+  let stored = 0
+  for (let second = 0; second < seconds; second++) {
+    for (let n = 0; n < perSecond; n++) {
+      for (let id = 1; id <= instruments; id++) {
+        recorder.addTrade(id, trade(second * perSecond + n, START + second * SECOND + n))
+      }
+    }
+    for (const { trades } of recorder.takeDue(START + (second + 1) * SECOND).chunks) stored += trades.length
+    recorder.stored()
+  }
+  for (const { trades, gaps } of recorder.takeDue(START + 2 * MINUTE).chunks) {
+    stored += trades.length
+    expect(gaps).toEqual([])
+  }
+  expect(onGivenUp).not.toHaveBeenCalled()
+  expect(stored).toBe(instruments * seconds * perSecond)
+})
