@@ -153,8 +153,11 @@ export const serverMessages = {
   gap: notice('gap', '')
     .extend({ data: gapData })
     .meta({ description: 'Something between the last message of the topic and the next is missing' }),
-  resync: notice('resync', 'The book is not known to be right: a snapshot follows'),
-  stale: notice('stale', 'The exchange has newer data than it streams'),
+  resync: notice('resync', 'The book is not known to be right, or there is none yet: a snapshot follows'),
+  stale: notice(
+    'stale',
+    'What comes is not known to be the newest: the exchange has newer data, no socket brings the topic, or the feed is stopped',
+  ),
   subscribed: z.object({
     type: z.literal('subscribed'),
     id: requestId,
