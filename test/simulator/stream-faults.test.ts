@@ -91,6 +91,35 @@ describe('faults of connections', () => {
     expect(await second.closed).toBe(1012)
   })
 
+  it('drop and close at a frame: send the end instead of it, and let others pass', async () => {
+    const [first, second] = [await subscribed(DEPTH), await subscribed(OTHER)]
+    const scope = { symbol: 'BTCUSDT', channel: 'book', atFrame: true, times: 1 }
+    await fault('drop', scope)
+    await pass(second, 0)
+    expect(first.socket.readyState).toBe(first.socket.OPEN)
+    await pass(second, 3_000)
+    expect(await first.closed).toBe(1006)
+    expect([ids(first).length, ids(second, OTHER).length]).toEqual([0, 3])
+    const third = await subscribed(DEPTH)
+    await fault('close', scope)
+    await pass(second, 3_000)
+    expect([await third.closed, ids(third).length]).toEqual([1001, 0])
+  })
+
+  it('announce-close: says so, goes on for a while, and ends then', async () => {
+    const okx = exchanges.streamUrls.okx?.['public'] ?? ''
+    const other = await openStream(`${okx}/ws/v5/public`)
+    open.push(other)
+    const stream = await subscribed(DEPTH)
+    await Promise.all([spot, okx].map((url) => fault('announce-close', { afterMs: 20_000 }, url)))
+    await stream.find(({ data }) => z.object({ e: z.literal('serverShutdown') }).safeParse(data).success)
+    await other.find(({ event, code }) => event === 'notice' && code === '64008')
+    await pass(stream, 19_000)
+    expect(ids(stream)).toHaveLength(19)
+    exchanges.clock.advance(1_000)
+    expect(await Promise.all([stream.closed, other.closed])).toEqual([1001, 1001])
+  })
+
   it('silence: the socket stays, and says nothing any more', async () => {
     const stream = await subscribed(DEPTH)
     const before = stream.texts.length

@@ -46,6 +46,8 @@ export class StreamConnection implements StreamSocket {
   #session: StreamSession | undefined
   /** Half open: nothing is sent any more. */
   #isSilent = false
+  /** It has been said that it will end at this time. */
+  #announced: { readonly at: number; readonly code: number } | undefined
 
   constructor(hub: StreamHub, state: ExchangeState, endpoint: StreamEndpoint, arrival: Arrival) {
     const { socket, wire, target, client } = arrival
@@ -141,6 +143,12 @@ export class StreamConnection implements StreamSocket {
     const { faults } = this.#state
     const { topic } = subscription
     const take = <Type extends FaultType>(type: Type) => faults.take(type, topic.target, this.#state.now())
+    const end = faults.takeEnd(topic.target, this.#state.now())
+    if (end) {
+      if (end.type === 'drop') this.terminate()
+      else this.close(end.code, end.reason)
+      return
+    }
     if (take('skip')) return
     if (take('reorder') && subscription.held === undefined) {
       subscription.held = frame
@@ -155,7 +163,12 @@ export class StreamConnection implements StreamSocket {
     subscription.held = undefined
   }
 
-  /** Meets the faults that last: a socket destroyed, closed or silent, a topic silent. */
+  /** Ends it where that was announced for now. */
+  meetAnnounced(now: number): void {
+    if (this.#announced !== undefined && now >= this.#announced.at) this.close(this.#announced.code, '')
+  }
+
+  /** Meets the faults that last: a socket destroyed, closed (at once or soon) or silent, a topic silent. */
   meetFaults(now: number): void {
     const { faults } = this.#state
     const drop = this.#standing('drop', now)
@@ -172,6 +185,13 @@ export class StreamConnection implements StreamSocket {
       found.spend()
       subscription.isSilent = true
     }
+    const announced = this.#announced === undefined ? this.#standing('announce-close', now) : undefined
+    const notice = this.#session?.closingNotice?.(now)
+    if (announced && notice !== undefined) {
+      announced.spend()
+      this.#announced = { at: now + announced.fault.afterMs, code: announced.fault.code }
+      this.#send(notice)
+    }
     if (drop) {
       drop.spend()
       this.terminate()
@@ -181,7 +201,7 @@ export class StreamConnection implements StreamSocket {
     }
   }
 
-  #standing<Type extends 'drop' | 'close'>(type: Type, now: number) {
+  #standing<Type extends 'drop' | 'close' | 'announce-close'>(type: Type, now: number) {
     const { faults } = this.#state
     const ofSocket = faults.standing(type, this.#target, now, this.#mark)
     if (ofSocket) return ofSocket
