@@ -35,10 +35,15 @@ const controlSchema = z
   .partial()
   .refine((control) => Object.keys(control).length > 0, 'nothing to do')
 
+/** As many as the tests look back at. */
+const KEPT_UPGRADES = 100
+
 /** Requests as the hosts of one exchange have seen them; the control and truth paths do not count. */
 export class Counters {
   readonly requests: Record<string, number> = {}
   readonly statuses: Record<string, number> = {}
+  /** The newest requests to open a socket; `null`: not answered. */
+  readonly upgrades: { readonly path: string; readonly at: number; readonly status: number | null }[] = []
   inFlight = 0
   maxInFlight = 0
 
@@ -54,7 +59,15 @@ export class Counters {
     this.statuses[name] = (this.statuses[name] ?? 0) + 1
   }
 
+  /** One to open a socket. @param at ms UTC */
+  upgraded(path: string, at: number, status: number | null): void {
+    this.end(status)
+    this.upgrades.push({ path, at, status })
+    if (this.upgrades.length > KEPT_UPGRADES) this.upgrades.shift()
+  }
+
   reset(): void {
+    this.upgrades.length = 0
     for (const counts of [this.requests, this.statuses]) for (const name of Object.keys(counts)) delete counts[name]
     this.maxInFlight = this.inFlight
   }
@@ -63,7 +76,7 @@ export class Counters {
 /** What is in force on an exchange. */
 export const describeControl = (state: ExchangeState, hub: StreamHub, counters: Counters): Reply => {
   const now = state.now()
-  const { requests, statuses, inFlight, maxInFlight } = counters
+  const { requests, statuses, upgrades, inFlight, maxInFlight } = counters
   return json({
     exchange: state.exchange,
     now,
@@ -73,6 +86,7 @@ export const describeControl = (state: ExchangeState, hub: StreamHub, counters: 
       .map(({ id, fault, left, served, expiresAt }) => ({ id, ...fault, left, served, expiresAt })),
     requests,
     statuses,
+    upgrades,
     injected: Object.fromEntries(state.faults.injected),
     inFlight,
     maxInFlight,

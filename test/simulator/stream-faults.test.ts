@@ -132,6 +132,16 @@ describe('faults of connections', () => {
     expect(ids(other)).toHaveLength(60)
   })
 
+  it('silence: uses up no fault of frames that others are to meet', async () => {
+    await subscribed(DEPTH)
+    await fault('silence')
+    const other = await subscribed(DEPTH)
+    await pass(other, 1_000)
+    await fault('skip', { times: 1 })
+    await pass(other, 3_000)
+    expect(ids(other)).toHaveLength(3)
+  })
+
   it('silence of a topic: while the others flow, until it is subscribed again', async () => {
     const stream = await subscribed(DEPTH, OTHER)
     await fault('silence', { symbol: 'BTCUSDT', channel: 'book' })
@@ -155,6 +165,9 @@ describe('faults of connections', () => {
     const refused = await refusalOf(`${spot}/stream`)
     expect(refused.status).toBe(429)
     expect(refused.headers['retry-after']).toBe('7')
+    const bybit = exchanges.streamUrls.bybit?.['spot'] ?? ''
+    await fault('status', { on: 'stream', status: 429, times: 1 }, bybit)
+    expect((await refusalOf(`${bybit}/v5/public/spot`)).status).toBe(429)
     await fault('geo-block')
     expect((await refusalOf(`${spot}/stream`)).status).toBe(451)
     await fault('geo-block', {}, feed)

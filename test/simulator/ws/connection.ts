@@ -133,7 +133,8 @@ export class StreamConnection implements StreamSocket {
   /** A frame of a topic on its way to the client, through the faults that meet it. */
   deliver(topic: StreamTopic, text: string): void {
     const subscription = this.#subscriptions.get(topic.key)
-    if (!subscription || subscription.isSilent) return
+    // What would not be sent anyway uses up no fault.
+    if (!subscription || subscription.isSilent || !this.#isHeard) return
     const frame = this.#session?.wrap?.(topic, text) ?? text
     if (this.#state.faults.isEmpty && subscription.held === undefined) this.#send(frame)
     else this.#deliverThroughFaults(subscription, frame)
@@ -212,8 +213,12 @@ export class StreamConnection implements StreamSocket {
     return undefined
   }
 
+  get #isHeard(): boolean {
+    return !this.#isSilent && this.#socket.readyState === this.#socket.OPEN
+  }
+
   #send(text: string): void {
-    if (this.#isSilent || this.#socket.readyState !== this.#socket.OPEN) return
+    if (!this.#isHeard) return
     this.#socket.send(text)
     if (this.#socket.bufferedAmount > MAX_UNREAD_BYTES) this.terminate()
   }
