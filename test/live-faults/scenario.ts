@@ -43,7 +43,7 @@ export const pass = (ms: number): Promise<void> => sleep(deps.clock.realMs(ms))
  * Waits until it holds, with the patience that a busy machine needs, and fails where that is later than it may be.
  *
  * @param deadline ms UTC, simulated
- * @throws Untimely where the machine was too busy to tell
+ * @throws Untimely where it came at last, and the machine was too busy to tell why so late
  */
 export async function within(what: string, deadline: number, holds: () => Promise<boolean>): Promise<void> {
   const end = Date.now() + Math.max(0, deps.clock.realMs(deadline - deps.clock.now())) + PATIENCE_MS
@@ -54,7 +54,8 @@ export async function within(what: string, deadline: number, holds: () => Promis
     if (isHeld && lateBy <= 0) return
     slowest = Math.max(slowest, Date.now() - began)
     if (isHeld || Date.now() > end) {
-      const text = `${what} ${isHeld ? 'came' : 'had not come'} ${lateBy} ms after the deadline`
+      if (!isHeld) throw new Error(`${what}: had not come ${lateBy} ms after the deadline`)
+      const text = `${what}: came ${lateBy} ms after the deadline`
       throw slowest > BUSY_MS ? new Untimely(text) : new Error(text)
     }
     await sleep(20)
