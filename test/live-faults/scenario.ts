@@ -203,6 +203,8 @@ export class Listener {
    */
   async caughtUp(to = deps.clock.now(), markets: readonly Market[] = this.markets): Promise<void> {
     const deadline = to + RECOVERY_MS
+    // Before that moment nobody knows what will have happened by then.
+    while (deps.clock.now() <= to) await pass(to - deps.clock.now() + 1)
     const books = markets.map((each) => this.book(each))
     const isBookThere = (log: TopicLog): boolean => log.messages.at(-1)?.type === 'book' && log.dataTime >= to
     // All at once: what waits for another is found late.
