@@ -25,6 +25,8 @@ interface Scenario {
   readonly faults?: readonly object[]
   /** The same, for each market. */
   readonly each?: (market: Scope) => readonly object[]
+  /** After all others: what they are for must not have happened before they were there. */
+  readonly last?: readonly object[]
   /** Only of this market. */
   readonly only?: 0 | 1
   /** What clients of each market are told, `channel notice`: each of them but those with a question mark, and nothing else. */
@@ -33,6 +35,8 @@ interface Scenario {
   readonly isOutage?: true
   /** It lasts until trades of both markets have fallen into it, or have come after those that it has met. */
   readonly untilTraded?: true
+  /** Snapshots are asked for again after a while, each time later: up to so long. */
+  readonly backoffMs?: number
   /** Whether it is over only when the last connection has been replaced: some are noticed later than others. */
   readonly replacesAll?: true
   /** It lasts until clients have been told this. */
@@ -49,7 +53,10 @@ interface Scope {
 
 const ALL = EXCHANGES
 const once = { times: 1 }
+const DROP = [{ type: 'drop' }]
 const OUTAGE = ['book stale', 'trades stale', 'candles stale']
+/** The longest that the feed waits by itself. */
+const BACKOFF_MS = 32_000
 /** What the exchange orders with a 429 or 418. */
 const ORDERED_MS = 15_000
 const REFUSAL = { type: 'status', retryAfterSeconds: ORDERED_MS / 1_000, on: 'stream' }
@@ -78,7 +85,8 @@ const SCENARIOS: readonly Scenario[] = [
   {
     name: 'connections that are refused',
     on: ALL,
-    faults: [{ type: 'drop' }, { type: 'refuse' }],
+    faults: [{ type: 'refuse' }],
+    last: DROP,
     told: ['book resync'],
     isOutage: true,
     untilTraded: true,
@@ -86,7 +94,8 @@ const SCENARIOS: readonly Scenario[] = [
   {
     name: '429 on the upgrade',
     on: ALL,
-    faults: [{ type: 'drop' }, { ...REFUSAL, status: 429 }],
+    faults: [{ ...REFUSAL, status: 429 }],
+    last: DROP,
     told: ['book resync'],
     isOutage: true,
     untilTraded: true,
@@ -96,7 +105,8 @@ const SCENARIOS: readonly Scenario[] = [
   {
     name: '418 on the upgrade',
     on: ['binance'],
-    faults: [{ type: 'drop' }, { ...REFUSAL, status: 418 }],
+    faults: [{ ...REFUSAL, status: 418 }],
+    last: DROP,
     told: ['book resync'],
     isOutage: true,
     untilTraded: true,
@@ -107,7 +117,8 @@ const SCENARIOS: readonly Scenario[] = [
     // That takes ten real seconds: the runtime itself gives an upgrade up.
     name: 'upgrades that are never answered',
     on: ['bybit'],
-    faults: [{ type: 'drop' }, { type: 'hang', on: 'stream' }],
+    faults: [{ type: 'hang', on: 'stream' }],
+    last: DROP,
     told: ['book resync'],
     isOutage: true,
     untilTraded: true,
@@ -115,7 +126,8 @@ const SCENARIOS: readonly Scenario[] = [
   {
     name: 'acknowledgements that come late',
     on: ALL,
-    faults: [{ type: 'drop' }, { type: 'delay', ms: 5_000, channel: 'control', on: 'stream', ...once }],
+    faults: [{ type: 'delay', ms: 5_000, channel: 'control', on: 'stream', ...once }],
+    last: DROP,
     told: ['book resync'],
     isOutage: true,
   },
@@ -182,16 +194,17 @@ const SCENARIOS: readonly Scenario[] = [
   {
     name: 'an old snapshot over REST',
     on: ['binance'],
-    faults: [{ type: 'drop' }],
     each: (scope) => [{ type: 'wrong-snapshot', how: 'old', on: 'rest', ...scope, ...once }],
+    last: DROP,
+    backoffMs: BACKOFF_MS,
     told: ['book resync'],
     isOutage: true,
   },
   {
     name: 'an old snapshot on the stream',
     on: ['okx', 'bybit'],
-    faults: [{ type: 'drop' }],
     each: (scope) => [{ type: 'wrong-snapshot', how: 'old', on: 'stream', ...scope, ...once }],
+    last: DROP,
     told: ['book resync'],
     isOutage: true,
   },
@@ -205,6 +218,7 @@ const SCENARIOS: readonly Scenario[] = [
     name: 'a book that is crossed',
     on: ALL,
     each: (scope) => [{ type: 'crossed', ...scope, ...once }],
+    backoffMs: BACKOFF_MS,
     told: ['book resync'],
   },
   ...([0, 1] as const).map(
@@ -290,13 +304,24 @@ const REFUSED: Readonly<Record<Exchange, { readonly symbol: string; readonly exc
 /** Faults of both markets, or of one, until they have met what they are meant for. @returns from when on all must be well */
 async function suffer(listener: Listener, scenario: Scenario): Promise<number> {
   const { exchange } = listener
-  const { name, faults = [], each, only, isOutage, untilTraded, untilTold, replacesAll, meanwhile } = scenario
+  const {
+    name,
+    faults = [],
+    each,
+    last = [],
+    only,
+    isOutage,
+    untilTraded,
+    untilTold,
+    replacesAll,
+    meanwhile,
+  } = scenario
   const began = deps.clock.now()
   const mark = listener.mark()
   const scopes = listener.markets.filter((_, index) => only === undefined || index === only)
   const own = scopes.flatMap(({ exchangeSymbol, kind }) => each?.({ symbol: exchangeSymbol, host: kind }) ?? [])
   try {
-    for (const fault of [...faults, ...own]) await control(exchange, { fault })
+    for (const fault of [...faults, ...own, ...last]) await control(exchange, { fault })
     const isOver = ({ served, left }: { readonly served: number; readonly left: number | null }) =>
       served > 0 && (left ?? 0) === 0
     await until(`${name} to happen`, async () => (await controlOf(exchange)).faults.every(isOver))
@@ -323,7 +348,7 @@ describe.concurrent.each(EXCHANGES)('%s survives', (exchange) => {
     // What an attempt before this one has left behind.
     await listener.caughtUp(await listener.mayReconnectAt())
     const mark = listener.mark()
-    await listener.caughtUp(await suffer(listener, scenario))
+    await listener.caughtUp(await suffer(listener, scenario), { backoffMs: scenario.backoffMs ?? 0 })
     await listener.expectTruth(mark)
     await scenario.afterwards?.(exchange)
     const told = scenario.told.filter((notice) => !notice.endsWith('?'))

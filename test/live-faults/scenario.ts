@@ -200,9 +200,17 @@ export class Listener {
   /**
    * Books and trades are known up to a moment at which the exchange is well, or were said not to be, and candles that had
    * closed by then are stored, all that soon after it.
+   *
+   * @param backoffMs how long the feed may wait by itself before it tries again
    */
-  async caughtUp(to = deps.clock.now(), markets: readonly Market[] = this.markets): Promise<void> {
-    const deadline = to + RECOVERY_MS
+  async caughtUp(
+    to = deps.clock.now(),
+    {
+      markets = this.markets,
+      backoffMs = 0,
+    }: { readonly markets?: readonly Market[]; readonly backoffMs?: number } = {},
+  ): Promise<void> {
+    const deadline = to + backoffMs + RECOVERY_MS
     // Before that moment nobody knows what will have happened by then.
     while (deps.clock.now() <= to) await pass(to - deps.clock.now() + 1)
     const books = markets.map((each) => this.book(each))

@@ -4,8 +4,11 @@ import { connectors } from '../../src/exchanges/registry.ts'
 import { prepare } from '../faults/scenario.ts'
 import { control, deps, type Exchange, feed, Listener, open, RETRY_LATE, until } from './scenario.ts'
 
-/** Short of a day, so that one can wait for it: sockets are replaced at half of it. */
-const MAX_AGE_MS = 120_000
+/**
+ * What is taken for the maximum age, and when the exchange ends sockets: short of a day, so that one can wait for it. They
+ * are replaced from half of the first on, and a stream that is quiet keeps the old one for a minute more.
+ */
+const [MAX_AGE_MS, END_MS] = [120_000, 140_000]
 /** An announced end comes this long after it was announced. */
 const NOTICE_MS = 30_000
 
@@ -47,8 +50,8 @@ describe.concurrent('sockets of Binance', () => {
     Object.assign(limits, { maxAgeMs: MAX_AGE_MS })
     try {
       const listener = await Listener.start('binance', { records: true })
-      const begin = () => control('binance', { maxAgeMs: MAX_AGE_MS })
-      await expectReplaced('binance', listener, begin, MAX_AGE_MS)
+      const begin = () => control('binance', { maxAgeMs: END_MS })
+      await expectReplaced('binance', listener, begin, END_MS)
       listener.client.close()
     } finally {
       Object.assign(limits, { maxAgeMs })
@@ -70,7 +73,7 @@ describe.concurrent('sockets of Binance', () => {
       for (const type of ['geo-block', 'drop']) await control('binance', { fault: { type, host: 'perpetual' } })
       await until('its clients to be told', async () => listener.toldSince(mark, perpetual).includes('book stale'))
       expect((await feed('binance').status('binance')).state).toBe('geo-blocked')
-      await listener.caughtUp(deps.clock.now(), [spot])
+      await listener.caughtUp(deps.clock.now(), { markets: [spot] })
       await listener.expectTruth(mark, [spot])
       expect(listener.toldSince(mark, spot)).toEqual([])
     } finally {
