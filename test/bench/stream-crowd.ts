@@ -36,7 +36,7 @@ const BETWEEN = 3
 let delivered = 0
 let subscribed = 0
 let receivedAt = 0
-let faults: string[] = []
+const faults: string[] = []
 /** How many trades came so many ms after they were sent. */
 const delays = new Float64Array(MOST_DELAY_MS)
 
@@ -148,9 +148,15 @@ async function until(holds: () => boolean): Promise<void> {
   receivedAt = Date.now()
   while (!holds()) {
     if (Date.now() - receivedAt > PATIENCE_MS) faults.push(`${subscribed} topics, ${delivered} trades, and no more`)
-    if (faults.length > 0) throw new Error(`the clients miss something: ${faults.slice(0, 3).join('; ')}`)
+    expectWhole()
     await new Promise((resolve) => setTimeout(resolve, POLL_MS))
   }
+  expectWhole()
+}
+
+/** @throws where a client has missed anything, or was told that it has */
+function expectWhole(): void {
+  if (faults.length > 0) throw new Error(`the clients miss something: ${faults.slice(0, 3).join('; ')}`)
 }
 
 /** The delay in ms that this share of the trades did not exceed. */
@@ -168,8 +174,9 @@ async function answer(asked: z.infer<typeof question>): Promise<object> {
       await open(asked.url, asked.clients, asked.topics)
       return {}
     case 'forget':
+      // What came since the last question counts, too.
+      expectWhole()
       delivered = 0
-      faults = []
       delays.fill(0)
       return {}
     case 'await': {

@@ -19,8 +19,15 @@ const STEP_S = 1.5
 /** A step that delivers less than this share of what was sent meanwhile does not follow; it is tried twice. */
 const FOLLOWS = 0.93
 const LATENCY_S = 4
-/** What is asked of it: deliveries a second, and ms. */
-const [MUST_PER_SECOND, MUST_MS] = [100_000, 500]
+/** What is asked of it, and what it is to come to: deliveries a second, and ms. */
+const MOST = [
+  { name: 'must', value: 100_000 },
+  { name: 'aim', value: 300_000 },
+]
+const LATEST = [
+  { name: 'must', value: 500 },
+  { name: 'aim', value: 100 },
+]
 
 interface Case {
   readonly name: string
@@ -90,11 +97,11 @@ async function measureCase(
   }
   if (best === undefined) return
   cpu.report(report, `fan-out ${name}`)
-  const most = { name: 'must', value: MUST_PER_SECOND }
-  report({ case: `fan-out ${name}`, value: best.deliveredPerSecond, unit: 'messages/s', against: most })
+  for (const against of MOST) {
+    report({ case: `fan-out ${name}`, value: best.deliveredPerSecond, unit: 'messages/s', against })
+  }
   const half = await step(best.deliveredPerSecond / COPIES / 2, LATENCY_S)
-  const against = { name: 'must', value: MUST_MS }
-  report({ case: `latency ${name} p99`, value: half.p99, unit: 'ms', against })
+  for (const against of LATEST) report({ case: `latency ${name} p99`, value: half.p99, unit: 'ms', against })
 }
 
 function follows({ sentPerSecond, deliveredPerSecond }: Step): boolean {

@@ -63,3 +63,17 @@ export const createTruth = (urls: SimulatorUrls, exchange: ExchangeName, kind: K
     orderBookAt: (time: number, depth: number) => read(trueBook, '/_truth/order-book', { time, depth }),
   }
 }
+
+const MINUTE_MS = 60_000
+const DAY_MS = 86_400_000
+/** More than any simulated instrument has in a day. */
+const DAY_TRADES = 50_000
+
+/** What a ticker says of the 24 hours up to a moment, from the trades of that time: those exchanges count from a whole minute on. */
+export const readDay = async (truth: ReturnType<typeof createTruth>, time: number) => {
+  const start = Math.ceil((time - DAY_MS) / MINUTE_MS) * MINUTE_MS
+  const { trades } = await truth.trades({ start, end: time + 1, limit: DAY_TRADES })
+  const prices = trades.map(({ price }) => Number(price))
+  const volume = trades.reduce((sum, { size }) => sum + Number(size), 0)
+  return { high: Math.max(...prices), low: Math.min(...prices), volume }
+}

@@ -8,7 +8,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { Kind } from '../simulator/catalogue.ts'
 import { type RunningSimulator, startSimulator } from '../simulator/launch.ts'
 import { bookSequenceAt } from '../simulator/order-book.ts'
-import { createTruth } from './clients.ts'
+import { createTruth, readDay } from './clients.ts'
 import { createBybitStreams, createOkxStreams } from './stream-clients.ts'
 
 const TIME_SCALE = 20
@@ -72,9 +72,12 @@ describe.concurrent.each(MARKETS)('$exchange $kind $symbol', ({ exchange, kind, 
 
   it('watchTicker gives the last trade', async () => {
     for (let count = 0; count < 5; count++) {
-      const { last, timestamp, bid, ask } = await clients[exchange].watchTicker(symbol)
+      const { last, timestamp, bid, ask, high, low, baseVolume } = await clients[exchange].watchTicker(symbol)
       const { trades } = await truthOf().trades({ end: timestamp ?? 0, limit: 1 })
       expect(last).toBe(Number(trades[0]?.price))
+      const day = await readDay(truthOf(), timestamp ?? 0)
+      expect([high, low]).toEqual([day.high, day.low])
+      expect(baseUnits(baseVolume)).toBeCloseTo(day.volume, 4)
       // Spot tickers of Bybit have no best prices.
       if (exchange === 'okx' || kind === 'perpetual') expect(bid).toBeLessThan(ask ?? 0)
     }

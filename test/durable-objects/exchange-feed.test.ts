@@ -84,11 +84,12 @@ describe.concurrent('a feed', () => {
 
   it('answers with the reason, not with levels, while a book is not in sync', async () => {
     await control('binance', { fault: { type: 'status', status: 500, path: 'depth', symbol: 'XRPUSDT' } })
-    const response = await api('order-books/binance/XRP-USDT?depth=5')
+    const response = await api('order-books/binance/XRP-USDT?depth=5').finally(() =>
+      control('binance', { clear: 'all' }),
+    )
     expect(response.status).toBe(503)
     expect(response.headers.get('Retry-After')).not.toBeNull()
     expect(await response.json()).toMatchObject({ code: 'not_in_sync', detail: expect.stringContaining('not in sync') })
-    await control('binance', { clear: 'all' })
   })
 
   it('lets a topic go when nobody has had it for a minute', async () => {

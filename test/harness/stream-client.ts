@@ -202,6 +202,7 @@ export class StreamClient {
   answersPings = true
   /** Set when the connection has ended. */
   closeCode: number | undefined
+  closeReason: string | undefined
   readonly closed: Promise<number>
   readonly #socket: StreamSocket
   readonly #exchange: string
@@ -216,8 +217,9 @@ export class StreamClient {
     this.#exchange = exchange
     socket.addEventListener('message', ({ data }) => this.#receive(String(data)))
     this.closed = new Promise((resolve) => {
-      socket.addEventListener('close', ({ code }) => {
+      socket.addEventListener('close', ({ code, reason }) => {
         this.closeCode = code
+        this.closeReason = reason
         this.#look()
         resolve(code)
       })

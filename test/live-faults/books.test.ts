@@ -1,12 +1,12 @@
 import { beforeAll, describe, expect, it } from 'vitest'
 import { bookDepths } from '../../src/domain/topic.ts'
 import { prepare } from '../faults/scenario.ts'
-import { deps, EXCHANGES, expectBooks, MARKETS, type Market, open } from './scenario.ts'
+import { deps, EXCHANGES, expectBooks, expectUntold, MARKETS, type Market, open, RETRY_LATE } from './scenario.ts'
 
 /** There is a book a second, simulated. */
 const SPAN_MS = 15_000
 const DEEPEST = Math.max(...bookDepths)
-const ONE_BY_ONE = { concurrent: false, retry: 1 }
+const ONE_BY_ONE = { concurrent: false, retry: RETRY_LATE }
 
 beforeAll(async () => {
   await Promise.all(EXCHANGES.map(prepare))
@@ -23,7 +23,7 @@ describe.concurrent.each(EXCHANGES)('the books of %s', (exchange) => {
     expect(client.faults).toEqual([])
     for (const arg of args) {
       const log = client.topic(arg)
-      expect(log.notices()).toEqual([])
+      expectUntold(log)
       // The best levels may rest for some seconds.
       expect(await expectBooks(each, log, 0, DEEPEST)).toBeGreaterThan(1)
       expect(log.messages[0]?.data).toMatchObject({ availableDepth: availableOf(each, arg.depth) })

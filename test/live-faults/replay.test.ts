@@ -3,7 +3,18 @@ import { describe, expect, it } from 'vitest'
 import { z } from 'zod'
 import { settleMsOf } from '../../src/exchanges/registry.ts'
 import { StreamClient, type StreamMessage } from '../harness/stream-client.ts'
-import { control, deps, type Exchange, feed, Listener, type Market, MINUTE, trueTrades, until } from './scenario.ts'
+import {
+  control,
+  deps,
+  type Exchange,
+  feed,
+  Listener,
+  type Market,
+  MINUTE,
+  RETRY_LATE,
+  trueTrades,
+  until,
+} from './scenario.ts'
 
 const gapSchema = z.looseObject({ from: z.int(), to: z.int(), reason: z.string() })
 const candleSchema = z.looseObject({ openTime: z.int(), closed: z.boolean() })
@@ -84,12 +95,15 @@ async function live(exchange: Exchange): Promise<{ listener: Listener; market: M
   await client.until(() => trades.trades().length >= 3)
   // Before the first trade that was heard others may have been stored.
   const start = trades.trades()[1]?.exchangeTime ?? 0
-  for (const fault of [NO_TRADES, NO_STREAM, { type: 'drop' }]) await control(exchange, { fault })
-  const lostAt = deps.clock.now()
-  await until('trades to be missed', async () => (await trueTrades(market, lostAt, deps.clock.now())).length > 1)
-  await control(exchange, { clear: 'all', fault: NO_TRADES })
-  await until('a gap', async () => trades.gaps().length > 0)
-  await control(exchange, { clear: 'all' })
+  try {
+    for (const fault of [NO_TRADES, NO_STREAM, { type: 'drop' }]) await control(exchange, { fault })
+    const lostAt = deps.clock.now()
+    await until('trades to be missed', async () => (await trueTrades(market, lostAt, deps.clock.now())).length > 1)
+    await control(exchange, { clear: 'all', fault: NO_TRADES })
+    await until('a gap', async () => trades.gaps().length > 0)
+  } finally {
+    await control(exchange, { clear: 'all' })
+  }
   const closedAt = () => (candles.closedCandles().find(({ openTime }) => openTime >= start)?.openTime ?? NEVER) + MINUTE
   await until('a candle to be final', async () => deps.clock.now() > closedAt() + settleMsOf(exchange))
   await client.until(() => trades.dataTime > closedAt())
@@ -102,7 +116,7 @@ async function live(exchange: Exchange): Promise<{ listener: Listener; market: M
 const EXCHANGES = ['okx', 'coinbase'] as const
 
 describe.concurrent.each(EXCHANGES)('a live session of %s', (exchange) => {
-  it('is replayed message for message', { retry: 1 }, async () => {
+  it('is replayed message for message', { retry: RETRY_LATE }, async () => {
     const { listener, market, span } = await live(exchange)
     // Live, a candle is told as soon as it has closed.
     const final = { ...span, end: Math.min(span.end, deps.clock.now() - settleMsOf(exchange)) }

@@ -1,7 +1,9 @@
+import { runInDurableObject } from 'cloudflare:test'
 import { env, exports } from 'cloudflare:workers'
 import { expect, inject } from 'vitest'
 import { z } from 'zod'
 import { floorToInterval } from '../../src/domain/interval.ts'
+import { settleMsOf } from '../../src/exchanges/registry.ts'
 import { control, deps, load, MINUTE, prepare, until } from '../faults/scenario.ts'
 import { type BookMoment, type StreamArg, StreamClient, type TopicLog } from '../harness/stream-client.ts'
 import { AGGREGATES_BEHIND } from '../simulator/binance-history.ts'
@@ -12,11 +14,54 @@ export const EXCHANGES = ['binance', 'okx', 'bybit', 'coinbase'] as const
 export type Exchange = (typeof EXCHANGES)[number]
 
 /** After a fault has ended, all must be well again within this, simulated. */
-const RECOVERY_MS = 30_000
+export const RECOVERY_MS = 30_000
 /** The newest closed candle is stored within this, simulated. */
 const TAIL_MS = 90_000
-/** However fast the clock runs: what a busy machine needs by itself, real ms. */
-const PATIENCE_MS = 6_000
+/** However fast the clock runs: what a busy machine needs by itself, real ms. Whoever is late fails all the same. */
+const PATIENCE_MS = 20_000
+/** A machine on which a look around takes longer is too busy to judge times by, real ms. */
+const BUSY_MS = 250
+/** Data that come this late have met such a machine, simulated. */
+const LATE_MS = 2_500
+
+/** The machine was too slow for the clock: that says nothing of the system. */
+class Untimely extends Error {
+  constructor(what: string) {
+    super(`untimely: ${what}`)
+  }
+}
+
+/** What was late on a busy machine is tried once more. What was wrong stays wrong. */
+export const RETRY_LATE = { count: 1, condition: /^untimely: / }
+
+export const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms))
+
+/** Simulated time passes. */
+export const pass = (ms: number): Promise<void> => sleep(deps.clock.realMs(ms))
+
+/**
+ * Waits until it holds, with the patience that a busy machine needs, and fails where that is later than it may be.
+ *
+ * @param deadline ms UTC, simulated
+ * @throws Untimely where it came at last, and the machine was too busy to tell why so late
+ */
+export async function within(what: string, deadline: number, holds: () => Promise<boolean>): Promise<void> {
+  const end = Date.now() + Math.max(0, deps.clock.realMs(deadline - deps.clock.now())) + PATIENCE_MS
+  for (let slowest = 0; ; ) {
+    const began = Date.now()
+    const isHeld = await holds()
+    const lateBy = deps.clock.now() - deadline
+    if (isHeld && lateBy <= 0) return
+    slowest = Math.max(slowest, Date.now() - began)
+    if (isHeld || Date.now() > end) {
+      if (!isHeld) throw new Error(`${what}: had not come ${lateBy} ms after the deadline`)
+      const text = `${what}: came ${lateBy} ms after the deadline`
+      throw slowest > BUSY_MS ? new Untimely(text) : new Error(text)
+    }
+    await sleep(20)
+    slowest = Math.max(slowest, Date.now() - began - 20)
+  }
+}
 
 export interface Market {
   readonly exchange: Exchange
@@ -67,6 +112,8 @@ const depthOf = (index: number): number => (index === 0 ? 20 : 5)
 export class Listener {
   readonly exchange: Exchange
   readonly client: StreamClient
+  /** Open time of the first candle of both markets that the feed stores; `null` where it stores none. */
+  #storedFrom: number | null = null
 
   private constructor(exchange: Exchange, client: StreamClient) {
     this.exchange = exchange
@@ -74,16 +121,21 @@ export class Listener {
   }
 
   /**
-   * Reads the lists of instruments, subscribes, and waits for the first of each topic: of trades before the first one
-   * nothing is known, so that an outage there is a gap.
+   * Reads the lists of instruments, subscribes, and waits for the first trade of each market: before it nothing is known
+   * of trades, so that an outage there is a gap.
    *
-   * @param records whether candles and trades of the first market are stored, too
+   * @param records whether candles and trades of both markets are stored, too, by the feed alone: the loader answers
+   *   its questions, and does nothing by itself
    */
   static async start(exchange: Exchange, { records = false } = {}): Promise<Listener> {
     await prepare(exchange)
-    if (records) await record(MARKETS[exchange][0])
+    if (records) {
+      for (const each of MARKETS[exchange]) await record(each)
+      await silenceLoader(exchange)
+    }
     const listener = await Listener.connect(exchange)
-    await listener.client.until(() => listener.markets.every((each) => listener.trades(each).messages.length > 0))
+    await listener.client.until(() => listener.markets.every((each) => listener.trades(each).trades().length > 0))
+    if (records) await listener.#expectCandlesStored()
     return listener
   }
 
@@ -118,38 +170,127 @@ export class Listener {
     return this.client.topic({ channel: 'candles', symbol, interval: '1m' })
   }
 
-  /** What was said about data since a mark: `book resync`. */
-  toldSince(mark: Mark): string[] {
+  /** From the first candle on that the feed has heard of both markets: those before it are the loader's. */
+  async #expectCandlesStored(): Promise<void> {
+    const logs = this.markets.map((each) => this.candles(each))
+    const firsts = () => logs.map(({ messages }) => messages.find(({ type }) => type === 'candle')?.data?.['openTime'])
+    await this.client.until(() => firsts().every((openTime) => openTime !== undefined))
+    this.#storedFrom = Math.max(...firsts().map(Number))
+  }
+
+  /** What was said about data since a mark, of one market or all: `book resync`. */
+  toldSince(mark: Mark, each?: Market): string[] {
     const told = [...this.client.topics.values()].flatMap((log) =>
-      log.notices(mark.get(log.key)).map(({ type, channel }) => `${channel} ${type}`),
+      log
+        .notices(mark.get(log.key))
+        .flatMap((message) =>
+          each === undefined || message.symbol === each.symbol ? [`${message.channel} ${message.type}`] : [],
+        ),
     )
     return [...new Set(told)].sort()
+  }
+
+  /**
+   * Clients of either market were told all that they must be, and nothing else.
+   *
+   * @param allowed what they may be told
+   * @throws Untimely where they were told more, and data came late: that streams are stale is then right
+   */
+  expectTold(mark: Mark, told: readonly string[] = [], allowed: readonly string[] = []): void {
+    for (const each of this.markets) {
+      const heard = this.toldSince(mark, each)
+      const excess = heard.filter((notice) => !told.includes(notice) && !allowed.includes(notice))
+      if (excess.length > 0) for (const other of this.markets) expectTimely(this.book(other), mark)
+      const { symbol } = each
+      expect({ symbol, excess, heard }).toEqual({ symbol, excess: [], heard: expect.arrayContaining([...told]) })
+    }
   }
 
   mark(): Mark {
     return new Map([...this.client.topics].map(([key, { messages }]) => [key, messages.length]))
   }
 
-  /** Waits until books and trades are known up to a moment, or were said not to be. */
-  async caughtUp(to = deps.clock.now()): Promise<void> {
-    const timeoutMs = deps.clock.realMs(RECOVERY_MS) + PATIENCE_MS
-    const books = this.markets.map((each) => this.book(each))
+  /**
+   * Books and trades are known up to a moment at which the exchange is well, or were said not to be, and candles that had
+   * closed by then are stored, all that soon after it.
+   *
+   * @param backoffMs how long the feed may wait by itself before it tries again
+   */
+  async caughtUp(
+    to = deps.clock.now(),
+    {
+      markets = this.markets,
+      backoffMs = 0,
+    }: { readonly markets?: readonly Market[]; readonly backoffMs?: number } = {},
+  ): Promise<void> {
+    const deadline = to + backoffMs + RECOVERY_MS
+    // Before that moment nobody knows what will have happened by then.
+    while (deps.clock.now() <= to) await pass(to - deps.clock.now() + 1)
+    const books = markets.map((each) => this.book(each))
     const isBookThere = (log: TopicLog): boolean => log.messages.at(-1)?.type === 'book' && log.dataTime >= to
-    await until(`books of ${this.exchange}`, async () => books.every(isBookThere), timeoutMs)
-    for (const each of this.markets) {
-      const log = this.trades(each)
-      const knows = (id: string): boolean => log.trades().some((trade) => trade.id === id)
-      const expected = (await trueTrades(each, log.trades()[0]?.exchangeTime ?? to, to)).map(({ id }) => id)
-      const isTold = (): boolean => log.gaps().some((gap) => gap.to >= to)
-      const isThere = async () => isTold() || expected.slice(-1).every(knows)
-      await until(`trades of ${this.exchange} ${each.symbol}`, isThere, timeoutMs)
+    // All at once: what waits for another is found late.
+    await Promise.all([
+      within(`books of ${this.exchange}`, deadline, async () => books.every(isBookThere)),
+      ...markets.map((each) => this.#tradesCaughtUp(each, to, deadline)),
+      this.#storedFrom === null ? undefined : this.#candlesCaughtUp(this.#storedFrom, to),
+    ])
+  }
+
+  async #tradesCaughtUp(each: Market, to: number, deadline: number): Promise<void> {
+    const log = this.trades(each)
+    const [first] = log.trades()
+    const all = await trueTrades(each, first?.exchangeTime ?? to, to)
+    const expected = all.slice(all.findIndex(({ id }) => id === first?.id))
+    const isKnown = async (): Promise<boolean> => {
+      const known = new Set(log.trades().map(({ id }) => id))
+      const gaps = log.gaps()
+      return expected.every(({ id, time }) => known.has(id) || gaps.some(({ from, to }) => from <= time && time < to))
     }
+    await within(`trades of ${each.exchange} ${each.symbol}`, deadline, isKnown)
+  }
+
+  /** Those that had closed by a moment, of both markets, as they really were. */
+  async #candlesCaughtUp(from: number, to: number): Promise<void> {
+    const end = floorToInterval(to, '1m')
+    // What the feed cannot know by itself it asks for, once that is final.
+    const deadline = Math.max(to, end + settleMsOf(this.exchange)) + RECOVERY_MS
+    const compare = async (each: Market): Promise<void> => {
+      const stored = async () =>
+        (await storedCandles(each)).filter(([time]) => from <= Number(time) && Number(time) < end)
+      const expected = await trueCandles(each, from, end)
+      await within(`stored candles of ${each.exchange} ${each.symbol}`, deadline, async () => {
+        return (await stored()).length >= expected.length
+      })
+      expect({ symbol: each.symbol, stored: await stored() }).toEqual({ symbol: each.symbol, stored: expected })
+    }
+    await Promise.all(this.markets.map(compare))
+    const isAwake = await runInDurableObject(deps.loader(this.exchange), async (_, { storage }) => storage.getAlarm())
+    if (isAwake !== null) throw new Error(`the loader of ${this.exchange} has an alarm: it may have stored the candles`)
+  }
+
+  /**
+   * The moment from which all must become well again, once the exchange is: what it was refused last the feed tries
+   * again as soon as it may.
+   */
+  async mayReconnectAt(): Promise<number> {
+    const sockets = async () => (await feed(this.exchange).status(this.exchange)).sockets
+    // Those that were on their way may have been refused still.
+    await until('upgrades to be answered', async () => (await sockets()).every(({ state }) => state !== 'connecting'))
+    return Math.max(deps.clock.now(), ...(await sockets()).map(({ retryAt }) => retryAt ?? 0))
+  }
+
+  /** At least one trade of each market has fallen into the time since a moment. */
+  async untilTrades(since: number): Promise<void> {
+    const hasTraded = async (each: Market) => (await trueTrades(each, since, deps.clock.now())).length > 0
+    await until(`trades of ${this.exchange}`, async () =>
+      (await Promise.all(this.markets.map(hasTraded))).every(Boolean),
+    )
   }
 
   /** What every fault must end with; looks at all that has come since the mark. */
-  async expectTruth(mark: Mark = new Map()): Promise<void> {
+  async expectTruth(mark: Mark = new Map(), markets: readonly Market[] = this.markets): Promise<void> {
     expect(this.client.faults).toEqual([])
-    for (const each of this.markets) {
+    for (const each of markets) {
       await expectTrades(each, this.trades(each))
       const book = this.book(each)
       const compared = await expectBooks(each, book, mark.get(book.key) ?? 0)
@@ -157,9 +298,12 @@ export class Listener {
     }
   }
 
-  /** The candles of the first market as clients were told them: one that a late trade has changed is told again. */
+  /** The candles as clients were told them: one that a late trade has changed is told again. */
   async expectCandles(): Promise<void> {
-    const [each] = this.markets
+    for (const each of this.markets) await this.#expectCandles(each)
+  }
+
+  async #expectCandles(each: Market): Promise<void> {
     const log = this.candles(each)
     const told = new Map(log.closedCandles().map((candle) => [candle.openTime, candle]))
     const openTimes = [...told.keys()].sort((a, b) => a - b)
@@ -174,16 +318,18 @@ export class Listener {
     expect(seen).toEqual(expected.filter(([openTime]) => told.has(Number(openTime)) || !isGap(Number(openTime))))
   }
 
-  /** What is stored of the first market since it was recorded, up to a moment: waits until it is there. */
+  /** What is stored since it was recorded, up to a moment, whoever has stored it: wakes the loader. */
   async expectStored(to = deps.clock.now()): Promise<void> {
-    const [each] = this.markets
+    await deps.loader(this.exchange).poke(this.exchange)
+    this.#storedFrom = null
     const end = floorToInterval(to, '1m')
-    const timeoutMs = deps.clock.realMs(TAIL_MS + RECOVERY_MS) + PATIENCE_MS
-    const isThere = async () => Number((await storedCandles(each)).at(-1)?.[0]) >= end - MINUTE
-    await until(`stored candles of ${this.exchange}`, isThere, timeoutMs)
-    const stored = await storedCandles(each)
-    const from = Number(stored[0]?.[0])
-    expect(stored.filter(([openTime]) => Number(openTime) < end)).toEqual(await trueCandles(each, from, end))
+    for (const each of this.markets) {
+      const isThere = async () => Number((await storedCandles(each)).at(-1)?.[0]) >= end - MINUTE
+      await within(`stored candles of ${this.exchange}`, to + TAIL_MS + RECOVERY_MS, isThere)
+      const stored = await storedCandles(each)
+      const from = Number(stored[0]?.[0])
+      expect(stored.filter(([openTime]) => Number(openTime) < end)).toEqual(await trueCandles(each, from, end))
+    }
   }
 
   args(): StreamArg[] {
@@ -197,6 +343,25 @@ export class Listener {
   #indexOf(symbol: string): number {
     return this.markets.findIndex((each) => each.symbol === symbol)
   }
+}
+
+/**
+ * Whether what was told of a topic says anything: where data came late, it was rightly said to be stale.
+ *
+ * @param log of a book, whose data come each second
+ * @throws Untimely
+ */
+function expectTimely(log: TopicLog, mark: Mark = new Map()): void {
+  const data = log.messages.slice(mark.get(log.key)).filter(({ type }) => type === 'book')
+  const delays = data.map(({ exchangeTime, receivedTime }) => (receivedTime ?? 0) - (exchangeTime ?? receivedTime ?? 0))
+  const lateBy = Math.max(0, ...delays)
+  if (lateBy > LATE_MS) throw new Untimely(`the data of ${log.key} came ${lateBy} ms late`)
+}
+
+/** Nothing was said about a book but what it was. @throws Untimely where that came late */
+export function expectUntold(log: TopicLog): void {
+  if (log.notices().length > 0) expectTimely(log)
+  expect(log.notices()).toEqual([])
 }
 
 /** How many messages there were of each topic. */
@@ -256,6 +421,17 @@ async function storedCandles({ exchange, symbol }: Market): Promise<TrueCandle[]
 async function record({ exchange, exchangeSymbol, kind }: Market): Promise<void> {
   const start = floorToInterval(deps.clock.now(), '1m')
   await load({ exchange, exchangeSymbol, kind, interval: '1m' }, { start, end: start + MINUTE }, true)
+}
+
+/** Lets the loader of an exchange answer the feed, and do nothing else. */
+async function silenceLoader(exchange: Exchange): Promise<void> {
+  const isAsleep = async () => {
+    await runInDurableObject(deps.loader(exchange), async (_, { storage }) => storage.deleteAlarm())
+    // A run that is under way arms it once more.
+    await sleep(200)
+    return runInDurableObject(deps.loader(exchange), async (_, { storage }) => (await storage.getAlarm()) === null)
+  }
+  await until(`the loader of ${exchange} to sleep`, async () => (await isAsleep()) && (await isAsleep()))
 }
 
 /** Each once, as it was, and none missing between the first and the last but for what was said to be. */
@@ -326,18 +502,25 @@ export async function expectBooks(each: Market, log: TopicLog, since = 0, depth?
 }
 
 const controlSchema = z.object({
+  now: z.int(),
   faults: z.array(z.object({ served: z.int(), left: z.int().nullable() })),
+  requests: z.record(z.string(), z.int()),
+  statuses: z.record(z.string(), z.int()),
+  injected: z.record(z.string(), z.int()),
+  upgrades: z.array(z.object({ path: z.string(), at: z.int(), status: z.int().nullable() })),
   streams: z.object({ sockets: z.record(z.string(), z.int()) }),
 })
 
-async function controlOf(exchange: Exchange) {
+/** What a simulated exchange says about itself: of Binance both hosts together. */
+export async function controlOf(exchange: Exchange) {
   const response = await fetch(`${inject('exchangeHosts')[exchange]?.['spot']}/_control`)
   return controlSchema.parse(await response.json())
 }
 
-/** The faults that a simulated exchange has been told of, and has not used up. */
-export async function faultsInForce(exchange: Exchange) {
-  return (await controlOf(exchange)).faults
+/** The newest requests to open a socket at a path, with what they were answered. */
+export async function upgradesOf(exchange: Exchange, path: string) {
+  const { upgrades } = await controlOf(exchange)
+  return upgrades.filter((upgrade) => upgrade.path === (path === '' ? '/' : path))
 }
 
 /** How many sockets an exchange has to serve. */

@@ -230,3 +230,13 @@ it('gives up nothing of a busy minute while the database takes what it is given'
   expect(onGivenUp).not.toHaveBeenCalled()
   expect(stored).toBe(instruments * seconds * perSecond)
 })
+
+it('keeps the newest 20,000 candles that the database has not taken, and gives up older ones', () => {
+  const recorder = createRecorder()
+  for (let count = 0; count < 20_001; count++) recorder.addCandle(candle(START + count * MINUTE), START)
+  const taken = () => recorder.takeDue(START + HOUR).candles.map(({ candle }) => (candle.openTime - START) / MINUTE)
+  expect(taken()).toEqual(Array.from({ length: 20_000 }, (_, index) => index + 1))
+  recorder.addCandle(candle(START + 20_001 * MINUTE), START)
+  recorder.putBack()
+  expect(taken()).toEqual(Array.from({ length: 20_000 }, (_, index) => index + 2))
+})

@@ -214,3 +214,21 @@ it('a topic stays while it may be what has just been asked for under another nam
   expect(world.hub.audience(topicKey(BTC))).toBe(1)
   expect(world.sent.filter(({ op }) => op === 'unsubscribe')).toEqual([])
 })
+
+describe('a feed that is away', () => {
+  it('is tried again later and later, at most 32 s apart', () => {
+    const world = new LinkWorld()
+    world.ask(world.client(), 'a')
+    world.open()
+    world.accept(world.asked()[0])
+    const waits: number[] = []
+    for (let tries = 0; tries < 9; tries++) {
+      const { connects } = world
+      world.close()
+      let waited = 0
+      for (; world.connects === connects; waited += 500) world.pass(500)
+      waits.push(waited)
+    }
+    expect(waits).toEqual([500, 1_000, 2_000, 4_000, 8_000, 16_000, 32_000, 32_000, 32_000])
+  })
+})

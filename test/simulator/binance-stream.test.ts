@@ -242,13 +242,16 @@ describe('limits', () => {
     expect(await stream.closed).toBe(1008)
   })
 
-  it('refuse the 301st connection in 5 minutes with 429, per endpoint', async () => {
+  it('refuse the 301st connection in 5 minutes with 429, over all endpoints of a host', async () => {
     const url = `${futures}/public/stream`
-    for (let count = 0; count < 300; count++) (await openStream(url)).close()
-    const refused = await refusalOf(url)
-    expect(refused.status).toBe(429)
-    expect(Number(refused.headers['retry-after'])).toBe(300)
-    await connect(`${futures}/market/stream`)
+    const other = `${futures}/market/stream`
+    for (let count = 0; count < 300; count++) (await openStream(count % 2 === 0 ? url : other)).close()
+    for (const each of [url, other]) {
+      const refused = await refusalOf(each)
+      expect(refused.status).toBe(429)
+      expect(Number(refused.headers['retry-after'])).toBe(300)
+    }
+    await connect(`${spot}/stream`)
     exchanges.clock.advance(300_000)
     await connect(url)
   })
@@ -278,6 +281,16 @@ describe('limits', () => {
     await pass(stream, 86_400_000 - 61_001)
     exchanges.clock.advance(1)
     expect(await stream.closed).toBe(1001)
+  })
+
+  it('end a socket sooner on request', async () => {
+    await control(futures, { maxAgeMs: 120_000 })
+    const stream = await connect(`${futures}/market/stream`)
+    await pass(stream, 119_000)
+    exchanges.clock.advance(1_001)
+    expect(await stream.closed).toBe(1001)
+    await control(futures, { reset: true })
+    await pass(await connect(`${futures}/market/stream`), 130_000)
   })
 })
 

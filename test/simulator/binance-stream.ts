@@ -82,6 +82,11 @@ class BinanceSession implements StreamSession {
     if (age > 0 && age % this.#rules.pingEveryMs === 0) this.#socket.ping(String(now))
   }
 
+  closingNotice(now: number): string {
+    const notice = { e: 'serverShutdown', E: now }
+    return JSON.stringify(this.#isCombined ? { stream: '!serverShutdown', data: notice } : notice)
+  }
+
   wrap(topic: StreamTopic, text: string): string {
     return this.#isCombined ? `{"stream":${JSON.stringify(topic.key)},"data":${text}}` : text
   }

@@ -136,10 +136,12 @@ describe('requests', () => {
     expect(answers()[1]).toMatchObject({ success: false })
   })
 
-  it('need a connection: 500 in 5 minutes an address', async () => {
+  it('need a connection: 500 in 5 minutes an address, of either category', async () => {
     await control(rest, { limits: true })
-    const others = await Promise.all(Array.from({ length: 500 }, () => openStream(urlOf('spot'))))
-    expect((await refusalOf(urlOf('spot'))).status).toBe(429)
+    const others = await Promise.all(
+      Array.from({ length: 500 }, (_, index) => openStream(urlOf(index % 2 === 0 ? 'spot' : 'linear'))),
+    )
+    for (const category of ['spot', 'linear'] as const) expect((await refusalOf(urlOf(category))).status).toBe(429)
     for (const other of others) other.close()
     exchanges.clock.advance(5 * MINUTE)
     stream = await openStream(urlOf('spot'))

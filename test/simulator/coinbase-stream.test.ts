@@ -3,7 +3,7 @@ import { z } from 'zod'
 import { control, get, NOW, startTestExchanges, type TestExchanges } from './client.ts'
 import { BOOK_DEPTH } from './order-book.ts'
 import { levelsSchema, readTrueBook, TestBook } from './rebuilt-book.ts'
-import { openStream, type TestStream } from './ws/client.ts'
+import { openStream, refusalOf, type TestStream } from './ws/client.ts'
 
 let exchanges: TestExchanges
 let url = ''
@@ -172,6 +172,14 @@ describe('limits', () => {
     const stream = await subscribed('heartbeat')
     for (let count = 0; count < 100; count++) stream.send('{}')
     expect(await stream.closed).toBe(1008)
+  })
+
+  it('refuse more than 8 connections a second with 429, 20 in a burst', async () => {
+    await Promise.all(Array.from({ length: 20 }, connect))
+    const refused = await refusalOf(url)
+    expect([refused.status, refused.headers['retry-after']]).toEqual([429, '3'])
+    exchanges.clock.advance(2_500)
+    await connect()
   })
 
   it('count the messages of all connections of an address together', async () => {

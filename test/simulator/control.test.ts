@@ -267,6 +267,7 @@ describe('control', () => {
       faults: [{ type: 'status', status: 500, left: 1, served: 2 }],
       requests: { '/api/v3/klines': 1, '/fapi/v1/ping': 1 },
       statuses: { 500: 2 },
+      injected: { 500: 2 },
       maxInFlight: 1,
     })
     expect(body).toMatchObject({ ok: true, id: expect.any(Number) })
@@ -294,6 +295,23 @@ describe('control', () => {
   ])('refuses %j and says why', async (command) => {
     const answer = await control(binance, command)
     expect(answer).toMatchObject({ status: 400, body: { error: expect.any(String) } })
+  })
+})
+
+describe('faults that could never meet anything are refused:', () => {
+  it.each([
+    ['binance', { type: 'restart' }],
+    ['coinbase', { type: 'restart' }],
+    ['bybit', { type: 'announce-close' }],
+    ['binance', { type: 'wrong-snapshot', on: 'stream' }],
+    ['coinbase', { type: 'skip', channel: 'candles' }],
+    ['coinbase', { type: 'crossed', host: 'perpetual' }],
+    ['okx', { type: 'skip', symbol: 'BTCUSDT' }],
+    ['binance', { type: 'status', status: 500, symbol: 'PEPEUSDT', host: 'perpetual' }],
+  ] as const)('%s %j', async (exchange, fault) => {
+    const url = { binance, okx, bybit, coinbase }[exchange]
+    expect(await control(url, { fault })).toMatchObject({ status: 400, body: { error: expect.any(String) } })
+    expect((await get(`${url}/_control`)).body).toMatchObject({ faults: [] })
   })
 })
 

@@ -79,6 +79,7 @@ export class ExchangeState {
 
   reset(): void {
     this.faults.clear()
+    this.faults.injected.clear()
     this.bookRestarts.clear()
     this.listings.reset()
     this.limitsEnabled = !this.#unlimited

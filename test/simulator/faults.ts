@@ -23,6 +23,8 @@ const scope = {
 const streamScope = { ...scope, channel: z.enum(STREAM_CHANNELS).optional() }
 /** For faults that requests and streams have in common: requests, unless it says `stream`. */
 const eitherScope = { ...streamScope, on: z.enum(['rest', 'stream']).default('rest') }
+/** Whether it waits for the next frame of data that it meets, of whatever socket, and sends the end instead of that. */
+const atFrame = { atFrame: z.boolean().default(false) }
 /** A window of open times, ms UTC, half-open. */
 const window = { start: time, end: time }
 
@@ -82,17 +84,25 @@ export const faultSchema = z.discriminatedUnion('type', [
    */
   z.strictObject({ type: z.literal('wrong-snapshot'), how: z.enum(['level', 'old']).default('level'), ...eitherScope }),
   /*
-   * The next three meet what exists when they are added: sockets, or (with a symbol, a channel or an interval) the
+   * The next four meet what exists when they are added: sockets, or (with a symbol, a channel or an interval) the
    * sockets that are subscribed to it, at most so many as `times` says. With `forMs` they meet those opened or
    * subscribed in that time, too.
    */
   /** Destroys sockets, without a closing handshake. */
-  z.strictObject({ type: z.literal('drop'), ...streamScope }),
+  z.strictObject({ type: z.literal('drop'), ...atFrame, ...streamScope }),
   /** Ends sockets as the exchange does at their maximum age, unless another code is given. */
   z.strictObject({
     type: z.literal('close'),
     code: z.int().min(1000).max(4999).default(1001),
     reason: z.string().default(''),
+    ...atFrame,
+    ...streamScope,
+  }),
+  /** Says that it will end sockets, as the exchange does before maintenance, and does so after a while, simulated ms. */
+  z.strictObject({
+    type: z.literal('announce-close'),
+    afterMs: z.number().positive().default(30_000),
+    code: z.int().min(1000).max(4999).default(1001),
     ...streamScope,
   }),
   /** Sends nothing any more, not even pings, over sockets that stay open; with a symbol, a channel or an interval: those topics. */
@@ -130,6 +140,8 @@ export interface MatchingFault<Type extends FaultType> {
 export class FaultBoard {
   #faults: ActiveFault[] = []
   #nextId = 1
+  /** How often each status was answered because a fault said so. */
+  readonly injected = new Map<number, number>()
 
   /** Whether there is nothing to look for. */
   get isEmpty(): boolean {
@@ -170,7 +182,7 @@ export class FaultBoard {
     return this.list(now).flatMap((active) => {
       const { fault } = active
       return isOfType(fault, type) && meets(fault, target)
-        ? [{ id: active.id, fault, spend: () => spendOne(active) }]
+        ? [{ id: active.id, fault, spend: () => this.#spend(active) }]
         : []
     })
   }
@@ -183,7 +195,10 @@ export class FaultBoard {
    */
   standing<Type extends FaultType>(type: Type, target: Target, now: number, mark: number) {
     if (this.#faults.length === 0) return undefined
-    return this.matching(type, target, now).find(({ id, fault }) => id > mark || 'forMs' in fault)
+    const isAtFrame = (fault: Fault): boolean => 'atFrame' in fault && fault.atFrame
+    return this.matching(type, target, now).find(
+      ({ id, fault }) => !isAtFrame(fault) && (id > mark || 'forMs' in fault),
+    )
   }
 
   /** The first of one type that meets a request, counted as served. */
@@ -193,21 +208,41 @@ export class FaultBoard {
     return first?.fault
   }
 
+  /** The first that ends a socket instead of a frame, counted as served. */
+  takeEnd(target: Target, now: number): FaultOf<'drop' | 'close'> | undefined {
+    const found = [...this.matching('drop', target, now), ...this.matching('close', target, now)]
+    const end = found.find(({ fault }) => fault.atFrame)
+    end?.spend()
+    return end?.fault
+  }
+
+  #spend(active: ActiveFault): void {
+    active.served++
+    if (active.left !== null) active.left--
+    const { fault } = active
+    if (fault.type === 'status') this.injected.set(fault.status, (this.injected.get(fault.status) ?? 0) + 1)
+  }
+
   /** Whether any fault of these types is in force at all: the quick way out for pages of candles. */
   has(types: readonly FaultType[], now: number): boolean {
     return this.#faults.length > 0 && this.list(now).some(({ fault }) => types.includes(fault.type))
   }
 }
 
-const spendOne = (active: ActiveFault): void => {
-  active.served++
-  if (active.left !== null) active.left--
-}
-
 const isOfType = <Type extends FaultType>(fault: Fault, type: Type): fault is FaultOf<Type> => fault.type === type
 
 /** Faults of the stream alone; those that have `on` say so themselves, and a block of a region is one for all. */
-const STREAM_ONLY: readonly FaultType[] = ['drop', 'close', 'silence', 'refuse', 'skip', 'reject', 'crossed', 'restart']
+const STREAM_ONLY: readonly FaultType[] = [
+  'drop',
+  'close',
+  'announce-close',
+  'silence',
+  'refuse',
+  'skip',
+  'reject',
+  'crossed',
+  'restart',
+]
 
 const isOnSide = (fault: Fault, target: Target): boolean => {
   if (fault.type === 'geo-block') return true

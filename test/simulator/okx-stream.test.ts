@@ -137,8 +137,10 @@ describe('requests', () => {
     stream.send({ op: 'subscribe', args: [arg] })
     await catchUp()
     expect(errors().map(({ code }) => code)).toEqual(['60013', '60014'])
-    const others = await Promise.all([openStream(urlOf('public')), openStream(urlOf('public'))])
-    expect((await refusalOf(urlOf('public'))).status).toBe(429)
+    const others = await Promise.all([openStream(urlOf('public')), openStream(urlOf('business'))])
+    for (const endpoint of ['public', 'business'] as const) {
+      expect((await refusalOf(urlOf(endpoint))).status).toBe(429)
+    }
     exchanges.clock.advance(SECOND)
     others.push(await openStream(urlOf('public')))
     for (const other of others) other.close()

@@ -99,6 +99,12 @@ class OkxSession implements StreamSession {
     else if (this.#overdueAt < this.#state.now()) this.#socket.close(NO_DATA_RECEIVED, 'No data received in 30s')
   }
 
+  /** https://www.okx.com/docs-v5/en/#overview-websocket-notification */
+  closingNotice(): string {
+    const msg = 'The connection will soon be closed for a service upgrade. Please reconnect.'
+    return JSON.stringify({ event: 'notice', code: '64008', msg, connId: this.#connId })
+  }
+
   #handle({ id, op, args }: Request, now: number): void {
     if (op !== 'subscribe' && op !== 'unsubscribe') this.#refuse(id, '60019', `Invalid op: ${op}`)
     else if (args.length === 0) this.#refuse(id, '60013', 'Invalid args')

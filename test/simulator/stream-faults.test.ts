@@ -91,6 +91,35 @@ describe('faults of connections', () => {
     expect(await second.closed).toBe(1012)
   })
 
+  it('drop and close at a frame: send the end instead of it, and let others pass', async () => {
+    const [first, second] = [await subscribed(DEPTH), await subscribed(OTHER)]
+    const scope = { symbol: 'BTCUSDT', channel: 'book', atFrame: true, times: 1 }
+    await fault('drop', scope)
+    await pass(second, 0)
+    expect(first.socket.readyState).toBe(first.socket.OPEN)
+    await pass(second, 3_000)
+    expect(await first.closed).toBe(1006)
+    expect([ids(first).length, ids(second, OTHER).length]).toEqual([0, 3])
+    const third = await subscribed(DEPTH)
+    await fault('close', scope)
+    await pass(second, 3_000)
+    expect([await third.closed, ids(third).length]).toEqual([1001, 0])
+  })
+
+  it('announce-close: says so, goes on for a while, and ends then', async () => {
+    const okx = exchanges.streamUrls.okx?.['public'] ?? ''
+    const other = await openStream(`${okx}/ws/v5/public`)
+    open.push(other)
+    const stream = await subscribed(DEPTH)
+    await Promise.all([spot, okx].map((url) => fault('announce-close', { afterMs: 20_000 }, url)))
+    await stream.find(({ data }) => z.object({ e: z.literal('serverShutdown') }).safeParse(data).success)
+    await other.find(({ event, code }) => event === 'notice' && code === '64008')
+    await pass(stream, 19_000)
+    expect(ids(stream)).toHaveLength(19)
+    exchanges.clock.advance(1_000)
+    expect(await Promise.all([stream.closed, other.closed])).toEqual([1001, 1001])
+  })
+
   it('silence: the socket stays, and says nothing any more', async () => {
     const stream = await subscribed(DEPTH)
     const before = stream.texts.length
@@ -101,6 +130,16 @@ describe('faults of connections', () => {
     expect(stream.texts.slice(before)).toEqual([])
     expect(stream.socket.readyState).toBe(stream.socket.OPEN)
     expect(ids(other)).toHaveLength(60)
+  })
+
+  it('silence: uses up no fault of frames that others are to meet', async () => {
+    await subscribed(DEPTH)
+    await fault('silence')
+    const other = await subscribed(DEPTH)
+    await pass(other, 1_000)
+    await fault('skip', { times: 1 })
+    await pass(other, 3_000)
+    expect(ids(other)).toHaveLength(3)
   })
 
   it('silence of a topic: while the others flow, until it is subscribed again', async () => {
@@ -126,6 +165,9 @@ describe('faults of connections', () => {
     const refused = await refusalOf(`${spot}/stream`)
     expect(refused.status).toBe(429)
     expect(refused.headers['retry-after']).toBe('7')
+    const bybit = exchanges.streamUrls.bybit?.['spot'] ?? ''
+    await fault('status', { on: 'stream', status: 429, times: 1 }, bybit)
+    expect((await refusalOf(`${bybit}/v5/public/spot`)).status).toBe(429)
     await fault('geo-block')
     expect((await refusalOf(`${spot}/stream`)).status).toBe(451)
     await fault('geo-block', {}, feed)

@@ -46,6 +46,8 @@ export class StreamConnection implements StreamSocket {
   #session: StreamSession | undefined
   /** Half open: nothing is sent any more. */
   #isSilent = false
+  /** It has been said that it will end at this time. */
+  #announced: { readonly at: number; readonly code: number } | undefined
 
   constructor(hub: StreamHub, state: ExchangeState, endpoint: StreamEndpoint, arrival: Arrival) {
     const { socket, wire, target, client } = arrival
@@ -131,7 +133,8 @@ export class StreamConnection implements StreamSocket {
   /** A frame of a topic on its way to the client, through the faults that meet it. */
   deliver(topic: StreamTopic, text: string): void {
     const subscription = this.#subscriptions.get(topic.key)
-    if (!subscription || subscription.isSilent) return
+    // What would not be sent anyway uses up no fault.
+    if (!subscription || subscription.isSilent || !this.#isHeard) return
     const frame = this.#session?.wrap?.(topic, text) ?? text
     if (this.#state.faults.isEmpty && subscription.held === undefined) this.#send(frame)
     else this.#deliverThroughFaults(subscription, frame)
@@ -141,6 +144,12 @@ export class StreamConnection implements StreamSocket {
     const { faults } = this.#state
     const { topic } = subscription
     const take = <Type extends FaultType>(type: Type) => faults.take(type, topic.target, this.#state.now())
+    const end = faults.takeEnd(topic.target, this.#state.now())
+    if (end) {
+      if (end.type === 'drop') this.terminate()
+      else this.close(end.code, end.reason)
+      return
+    }
     if (take('skip')) return
     if (take('reorder') && subscription.held === undefined) {
       subscription.held = frame
@@ -155,7 +164,12 @@ export class StreamConnection implements StreamSocket {
     subscription.held = undefined
   }
 
-  /** Meets the faults that last: a socket destroyed, closed or silent, a topic silent. */
+  /** Ends it where that was announced for now. */
+  meetAnnounced(now: number): void {
+    if (this.#announced !== undefined && now >= this.#announced.at) this.close(this.#announced.code, '')
+  }
+
+  /** Meets the faults that last: a socket destroyed, closed (at once or soon) or silent, a topic silent. */
   meetFaults(now: number): void {
     const { faults } = this.#state
     const drop = this.#standing('drop', now)
@@ -172,6 +186,13 @@ export class StreamConnection implements StreamSocket {
       found.spend()
       subscription.isSilent = true
     }
+    const announced = this.#announced === undefined ? this.#standing('announce-close', now) : undefined
+    const notice = this.#session?.closingNotice?.(now)
+    if (announced && notice !== undefined) {
+      announced.spend()
+      this.#announced = { at: now + announced.fault.afterMs, code: announced.fault.code }
+      this.#send(notice)
+    }
     if (drop) {
       drop.spend()
       this.terminate()
@@ -181,7 +202,7 @@ export class StreamConnection implements StreamSocket {
     }
   }
 
-  #standing<Type extends 'drop' | 'close'>(type: Type, now: number) {
+  #standing<Type extends 'drop' | 'close' | 'announce-close'>(type: Type, now: number) {
     const { faults } = this.#state
     const ofSocket = faults.standing(type, this.#target, now, this.#mark)
     if (ofSocket) return ofSocket
@@ -192,8 +213,12 @@ export class StreamConnection implements StreamSocket {
     return undefined
   }
 
+  get #isHeard(): boolean {
+    return !this.#isSilent && this.#socket.readyState === this.#socket.OPEN
+  }
+
   #send(text: string): void {
-    if (this.#isSilent || this.#socket.readyState !== this.#socket.OPEN) return
+    if (!this.#isHeard) return
     this.#socket.send(text)
     if (this.#socket.bufferedAmount > MAX_UNREAD_BYTES) this.terminate()
   }

@@ -27,9 +27,12 @@ export class StreamHub {
   readonly #connections = new Set<StreamConnection>()
   /** By endpoint and key. */
   readonly #topics = new Map<string, SharedTopic>()
-  readonly #connects = new Map<StreamEndpoint, SlidingBudget>()
+  /** By host of the exchange: an address is counted over all endpoints there. */
+  readonly #connects = new Map<StreamEndpoint['host'], SlidingBudget>()
   #timer: NodeJS.Timeout | undefined
   #at = 0
+  /** Instead of those of the endpoints, simulated ms. */
+  #maxAgeMs: number | undefined
 
   constructor(state: ExchangeState, endpoints: readonly StreamEndpoint[]) {
     this.#state = state
@@ -45,7 +48,7 @@ export class StreamHub {
   /** Counts a connection of an address. @returns when there is room again (ms UTC), if there is none now */
   refusedUntil(endpoint: StreamEndpoint, client: string): number | undefined {
     if (!this.#state.limitsEnabled) return undefined
-    const found = this.#connects.get(endpoint)?.spend(client, this.#state.now())
+    const found = this.#connects.get(endpoint.host)?.spend(client, this.#state.now())
     return found && !found.allowed ? found.resetAt : undefined
   }
 
@@ -95,9 +98,14 @@ export class StreamHub {
 
   forgetLimits(): void {
     for (const endpoint of this.endpoints) {
-      this.#connects.set(endpoint, new SlidingBudget(endpoint.connects.limit, endpoint.connects.windowMs))
+      this.#connects.set(endpoint.host, new SlidingBudget(endpoint.connects.limit, endpoint.connects.windowMs))
       endpoint.forgetLimits?.()
     }
+  }
+
+  /** Ends sockets at another age than the exchange does. @param maxAgeMs undefined: as the exchange does it */
+  endAt(maxAgeMs: number | undefined): void {
+    this.#maxAgeMs = maxAgeMs
   }
 
   /** How many sockets there are, and how many listeners each topic has, by endpoint and key. */
@@ -147,9 +155,11 @@ export class StreamHub {
 
   #endOld(now: number): void {
     for (const connection of [...this.#connections]) {
-      const { maxAgeMs } = connection.endpoint
-      if (maxAgeMs !== null && now - connection.openedAt >= maxAgeMs)
+      connection.meetAnnounced(now)
+      const maxAgeMs = this.#maxAgeMs ?? connection.endpoint.maxAgeMs
+      if (maxAgeMs !== null && now - connection.openedAt >= maxAgeMs) {
         connection.close(NORMAL_CLOSURE_AT_MAXIMUM_AGE, '')
+      }
     }
   }
 }

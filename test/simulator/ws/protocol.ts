@@ -18,7 +18,7 @@ export interface StreamEndpoint {
   /** On which of the exchange's HTTP servers it is: `ExchangeHost.host`. */
   readonly host: Target['host']
   accepts(path: string): boolean
-  /** Connections that one address may open; refused with 429 beyond. */
+  /** Connections that one address may open, counted over all endpoints of the host; refused with 429 beyond. */
   readonly connects: { readonly limit: number; readonly windowMs: number }
   /** Every socket is ended at this age (simulated ms); null where the exchange does not say so. */
   readonly maxAgeMs: number | null
@@ -38,6 +38,8 @@ export interface StreamSession {
   receive(text: string, now: number): void
   /** Once for each simulated second that has passed: for pings and deadlines. */
   second?(now: number): void
+  /** How the exchange says that it will soon end the connection; absent where it never does. */
+  closingNotice?(now: number): string
   /** The frame of a topic as this connection wants it; without it, as the topic gives it. */
   wrap?(topic: StreamTopic, text: string): string
 }

@@ -30,16 +30,16 @@ export const serveStreams = (
     const endpoint = hub.endpoints.find((known) => known.host === host.host && known.accepts(path))
     counters.begin(path)
     if (state.faults.take('hang', target, now)) {
-      counters.end(null)
+      counters.upgraded(path, now, null)
       return
     }
     if (state.faults.take('refuse', target, now)) {
-      counters.end(null)
+      counters.upgraded(path, now, null)
       message.socket.resetAndDestroy()
       return
     }
     const refusal = endpoint ? refusalOf(state, host, hub, endpoint, target, client) : json({ error: 'not found' }, 404)
-    counters.end(refusal?.status ?? SWITCHING_PROTOCOLS)
+    counters.upgraded(path, now, refusal?.status ?? SWITCHING_PROTOCOLS)
     if (!endpoint || refusal) {
       if (refusal) refuse(socket, refusal)
       return
@@ -65,7 +65,8 @@ const refusalOf = (
   const now = state.now()
   if (state.faults.take('geo-block', target, now)) return host.geoBlock()
   const status = state.faults.take('status', target, now)
-  if (status) return faultReply(status, host)
+  // Over REST Bybit spells some in a body: an upgrade has nothing but its status.
+  if (status) return { ...faultReply(status, host), status: status.status }
   const refusedUntil = hub.refusedUntil(endpoint, client)
   return refusedUntil === undefined ? undefined : tooMany(host, refusedUntil - now)
 }
