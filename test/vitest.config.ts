@@ -1,4 +1,5 @@
 import { cloudflareTest, readD1Migrations } from '@cloudflare/vitest-plugin'
+import type { ProvidedContext } from 'vitest'
 import { defineConfig } from 'vitest/config'
 
 const WORKER_TESTS = ['test/{store,routes,durable-objects}/**/*.test.ts']
@@ -30,7 +31,20 @@ const NOWHERE = { spot: 'http://127.0.0.1:9', perpetual: 'http://127.0.0.1:9' }
 const NO_EXCHANGES = { binance: NOWHERE, okx: NOWHERE, bybit: NOWHERE, coinbase: NOWHERE }
 
 const wrangler = { configPath: 'wrangler.toml' }
-let simulatedFiles = 0
+
+type Simulations = ProvidedContext['simulations']
+
+/** Called for each file of a project: it gets simulated exchanges of its own, so none meets the faults of another. */
+function simulationsInTurn(): (simulations: Simulations) => Simulations[number] {
+  let files = 0
+  return (simulations) => {
+    const simulation = simulations[files++ % simulations.length]
+    if (simulation === undefined) throw new Error('no simulated exchanges')
+    return simulation
+  }
+}
+
+const [simulationOf, liveSimulationOf] = [simulationsInTurn(), simulationsInTurn()]
 
 /**
  * `node`: pure modules, the simulated exchanges and ccxt. The others run inside workerd, on real D1 and Durable Objects.
@@ -78,15 +92,9 @@ export default defineConfig({
       },
       {
         plugins: [
-          // Called for each file: none meets the faults of another.
           cloudflareTest(async ({ inject }) => {
-            const simulations = inject('simulations')
-            const simulation = simulations[simulatedFiles++ % simulations.length]
-            if (simulation === undefined) throw new Error('no simulated exchanges')
-            return {
-              wrangler,
-              miniflare: { bindings: await workerSettings(simulation.exchangeHosts, simulation.timeScale) },
-            }
+            const { exchangeHosts, timeScale } = simulationOf(inject('simulations'))
+            return { wrangler, miniflare: { bindings: await workerSettings(exchangeHosts, timeScale) } }
           }),
         ],
         test: {
@@ -99,25 +107,20 @@ export default defineConfig({
       },
       {
         plugins: [
-          cloudflareTest(async ({ inject }) => ({
-            wrangler,
-            miniflare: {
-              bindings: {
-                ...(await workerSettings(inject('exchangeHosts'), inject('timeScale'))),
-                STREAM_HOSTS: JSON.stringify(inject('streamHosts')),
-                FEED_CLIENTS: '1000',
-              },
-            },
-          })),
+          cloudflareTest(async ({ inject }) => {
+            const { exchangeHosts, streamHosts, timeScale } = liveSimulationOf(inject('simulations'))
+            const settings = await workerSettings(exchangeHosts, timeScale)
+            const live = { STREAM_HOSTS: JSON.stringify(streamHosts), FEED_CLIENTS: '1000' }
+            return { wrangler, miniflare: { bindings: { ...settings, ...live } } }
+          }),
         ],
         test: {
           name: 'live',
           include: LIVE_TESTS,
           globalSetup: ['test/setup/live-simulators.ts'],
           setupFiles: ['test/setup/migrations.ts'],
-          ...TIMEOUTS,
-          // They share the simulated exchanges and inject faults into them: one after another.
-          fileParallelism: false,
+          // They mostly wait: two at a time leave cores idle still.
+          ...PARALLEL,
           // By themselves: their clock does not wait for a machine that other tests keep busy.
           sequence: { groupOrder: 1 },
         },

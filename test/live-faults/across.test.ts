@@ -1,9 +1,9 @@
 import { runInDurableObject } from 'cloudflare:test'
 import { env, exports } from 'cloudflare:workers'
-import { beforeAll, expect, inject, it } from 'vitest'
+import { beforeAll, expect, it } from 'vitest'
 import { z } from 'zod'
 import { StreamRelay } from '../../durable-objects/stream-relay.ts'
-import { prepare } from '../faults/scenario.ts'
+import { hostOf, prepare } from '../faults/scenario.ts'
 import type { StreamMessage } from '../harness/stream-client.ts'
 import { control, deps, EXCHANGES, openRelay, RETRY_LATE, relay, until } from './scenario.ts'
 
@@ -45,9 +45,8 @@ async function expectTruth({ bid, ask, exchanges }: Bbo): Promise<number> {
   let compared = 0
   for (const book of exchanges) {
     if (book.exchangeTime === null) continue
-    const host = inject('exchangeHosts')[book.exchange]?.['spot']
     const query = `symbol=${book.exchangeSymbol}&kind=spot&time=${book.exchangeTime}&depth=5`
-    const truth = truthSchema.parse(await (await fetch(`${host}/_truth/order-book?${query}`)).json())
+    const truth = truthSchema.parse(await (await fetch(`${hostOf(book.exchange)}/_truth/order-book?${query}`)).json())
     const seen = [book.bid, book.ask].map((best) => best && [best.price, best.size])
     expect({ exchange: book.exchange, seen }).toEqual({ exchange: book.exchange, seen: [truth.bids[0], truth.asks[0]] })
     compared++

@@ -1,10 +1,10 @@
 import { runInDurableObject } from 'cloudflare:test'
 import { env, exports } from 'cloudflare:workers'
-import { expect, inject } from 'vitest'
+import { expect } from 'vitest'
 import { z } from 'zod'
 import { floorToInterval } from '../../src/domain/interval.ts'
 import { settleMsOf } from '../../src/exchanges/registry.ts'
-import { control, deps, load, MINUTE, prepare, until } from '../faults/scenario.ts'
+import { control, deps, hostOf, load, MINUTE, prepare, until } from '../faults/scenario.ts'
 import { type BookMoment, type StreamArg, StreamClient, type TopicLog } from '../harness/stream-client.ts'
 import { AGGREGATES_BEHIND } from '../simulator/binance-history.ts'
 
@@ -383,7 +383,7 @@ async function truthOf<T>(
   query: object,
   schema: z.ZodType<T>,
 ) {
-  const host = inject('exchangeHosts')[exchange]?.[kind]
+  const host = hostOf(exchange, kind)
   const parameters = Object.entries({ symbol: exchangeSymbol, kind, ...query }).map(
     ([name, value]) => `${name}=${value}`,
   )
@@ -513,7 +513,7 @@ const controlSchema = z.object({
 
 /** What a simulated exchange says about itself: of Binance both hosts together. */
 export async function controlOf(exchange: Exchange) {
-  const response = await fetch(`${inject('exchangeHosts')[exchange]?.['spot']}/_control`)
+  const response = await fetch(`${hostOf(exchange)}/_control`)
   return controlSchema.parse(await response.json())
 }
 
