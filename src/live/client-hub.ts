@@ -99,6 +99,8 @@ export class ClientHub {
   readonly #changed = new Set<HubClient>()
   #hasPending = false
   #sweepAt = Number.POSITIVE_INFINITY
+  /** What waits was there before it was due. */
+  #hasWaited = false
   /** Who is still to be served in the round under way; `null` between rounds. */
   #round: Iterator<HubClient> | null = null
 
@@ -269,8 +271,11 @@ export class ClientHub {
     return this.#hasPending || this.isMidRound
   }
 
+  /** To be asked at the end of each handler, as said above: whoever is told to wait has waited. */
   isDue(now: number): boolean {
-    return now >= this.wakeAt
+    const isDue = now >= this.wakeAt
+    if (!isDue && this.#hasPending && !this.isMidRound) this.#hasWaited = true
+    return isDue
   }
 
   /** When {@link flush} is due; `Infinity` while there is nothing to do. */
@@ -321,7 +326,8 @@ export class ClientHub {
   #beginRound(now: number): Iterator<HubClient> {
     this.#hasPending = false
     this.#sweepAt = Number.POSITIVE_INFINITY
-    this.#pace.begin(now)
+    this.#pace.begin(now, this.#hasWaited)
+    this.#hasWaited = false
     return this.#clients.values()
   }
 

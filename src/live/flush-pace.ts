@@ -17,6 +17,15 @@ const SEND_MS = 0.05
 const CHARACTER_MS = 1 / 900_000
 
 /**
+ * A round that waits for its time and still begins later than by this share of the interval shows that the thread is
+ * short of time, whoever takes it: other objects may run on it, and none sees what they need. Then rounds come less
+ * often, up to so many times, and slowly more often again when that has helped.
+ */
+const LATE_SHARE = 0.25
+const MOST_STRETCH = 5
+const [STRETCH_UP, STRETCH_DOWN] = [1.25, 0.95]
+
+/**
  * When to send what waits: at once after an idle time, otherwise in rounds so far apart that sending takes at most half
  * a core, but no more often than each 20 ms and no less than each 100 ms. Times are ms by the caller's clock.
  */
@@ -29,6 +38,8 @@ export class FlushPace {
   #dueAt = Number.NEGATIVE_INFINITY
   /** Whether the slices of this round are spread, as those of an object that has no idle time are. */
   #isSpread = false
+  #intervalMs = MIN_INTERVAL_MS
+  #stretch = 1
 
   /** @param timeScale ms of the caller's clock in a real one */
   constructor(timeScale: number) {
@@ -45,8 +56,16 @@ export class FlushPace {
     return this.#sliceCostMs >= SLICE_MS
   }
 
-  /** A round begins, and with it its first slice. */
-  begin(now: number): void {
+  /**
+   * A round begins, and with it its first slice.
+   * @param hasWaited whether there was something to send before it was due
+   */
+  begin(now: number, hasWaited: boolean): void {
+    const lateMs = hasWaited ? (now - this.#dueAt) / this.#timeScale : 0
+    const isLate = lateMs > this.#intervalMs * LATE_SHARE
+    this.#stretch = isLate
+      ? Math.min(MOST_STRETCH, this.#stretch * STRETCH_UP)
+      : Math.max(1, this.#stretch * STRETCH_DOWN)
     this.#isSpread = now - this.#dueAt < MAX_INTERVAL_MS * this.#timeScale
     this.#startedAt = now
     this.#sliceCostMs = 0
@@ -68,8 +87,9 @@ export class FlushPace {
 
   /** The round has ended. */
   end(): void {
-    const intervalMs = Math.min(MAX_INTERVAL_MS, Math.max(MIN_INTERVAL_MS, this.#roundCostMs / MAX_SHARE))
-    this.#dueAt = this.#startedAt + intervalMs * this.#timeScale
+    const leastMs = Math.max(MIN_INTERVAL_MS, this.#roundCostMs / MAX_SHARE)
+    this.#intervalMs = Math.min(MAX_INTERVAL_MS, leastMs * this.#stretch)
+    this.#dueAt = this.#startedAt + this.#intervalMs * this.#timeScale
     this.#roundCostMs = 0
   }
 }

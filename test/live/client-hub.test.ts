@@ -352,6 +352,36 @@ describe('frames', () => {
     expect(slices).toBeGreaterThan(3)
   })
 
+  it('go less often where the thread is short of time, and more often again when it is not', () => {
+    const hub = createHub()
+    const client = new TestClient(hub)
+    const line = new TopicLine(trades, 'BTC-USDT')
+    acceptAll(hub, client.say(subscribe), line)
+    hub.flush(0)
+    let now = 0
+    /** What waits goes out so many ms after it was due. @returns how far the next round is */
+    const round = (lateMs: number): number => {
+      hub.publish(line.key, line.next(1, 2, trade(1)))
+      hub.isDue(now + 1)
+      now = hub.wakeAt + lateMs
+      hub.flush(now)
+      hub.publish(line.key, line.next(1, 2, trade(1)))
+      return hub.wakeAt - now
+    }
+    for (let n = 0; n < 20; n++) round(15)
+    expect(round(15)).toBeGreaterThan(40)
+    for (let n = 0; n < 60; n++) round(0)
+    expect(round(0)).toBe(20)
+    // What comes after an idle time is not late.
+    for (let n = 0; n < 20; n++) {
+      now += 60
+      hub.publish(line.key, line.next(1, 2, trade(1)))
+      hub.flush(now)
+    }
+    hub.publish(line.key, line.next(1, 2, trade(1)))
+    expect(hub.wakeAt - now).toBe(20)
+  })
+
   it('of a socket that is gone end the client, and nobody else', () => {
     const hub = createHub()
     const [gone, other] = [new TestClient(hub), new TestClient(hub)]
