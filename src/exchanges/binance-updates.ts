@@ -3,7 +3,7 @@ import { FrameScanner } from './frame-scanner.ts'
 import type { StreamFrame } from './stream.ts'
 
 /** Streams of the changes of a book, and of whole books of a few levels; not those of `rpiDepth`, which have more. */
-const DEPTH = /@depth(?:@\d+ms)?$/
+const DEPTH = /^[^@!][^@]*@depth(?:@\d+ms)?$/
 export const PARTIAL_DEPTH = /@depth\d+(?:@\d+ms)?$/
 
 /** What stands behind a symbol, or a `!`, in the names of the streams that are read here. */
