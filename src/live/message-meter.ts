@@ -14,10 +14,12 @@ export class MessageMeter {
 
   /** @param spare so many are left to others */
   maySend(now: number, spare = 0): boolean {
-    return this.#limits.every(({ limit, windowMs }) => {
-      const oldest = this.#sentAt[this.#sentAt.length - Math.max(1, limit - spare)]
-      return oldest === undefined || now - oldest >= windowMs
-    })
+    return this.#limits.every(({ limit, windowMs }) => now - this.sentAt(Math.max(1, limit - spare)) >= windowMs)
+  }
+
+  /** When the `n`th message from the last one back was sent; `-Infinity` where there were fewer. */
+  sentAt(n: number): number {
+    return this.#sentAt[this.#sentAt.length - n] ?? Number.NEGATIVE_INFINITY
   }
 
   sent(now: number): void {

@@ -1,4 +1,5 @@
 import type { StreamLimits } from '../exchanges/stream.ts'
+import { MessageMeter } from './message-meter.ts'
 
 /** A limit over a window that is at least so long could silence a socket for longer than anybody should wait. */
 const LONG_WINDOW_MS = 60_000
@@ -11,16 +12,14 @@ const SHARED_MS = 900
  */
 export class RequestPace {
   readonly #limits: StreamLimits['messages']
-  readonly #most: number
-  /** When the last requests were sent, oldest first. */
-  readonly #sentAt: number[] = []
+  readonly #meter: MessageMeter
   #roundAt = Number.NEGATIVE_INFINITY
   /** Requests of the last round. */
   #roundSize = 0
 
   constructor(limits: StreamLimits['messages']) {
     this.#limits = limits
-    this.#most = Math.max(0, ...limits.map(({ limit }) => limit))
+    this.#meter = new MessageMeter(limits)
   }
 
   /** A round begins: all that is wanted now may be sent, as far as `maySend` says. */
@@ -31,20 +30,19 @@ export class RequestPace {
 
   sent(now: number): void {
     this.#roundSize += 1
-    this.#sentAt.push(now)
-    if (this.#sentAt.length > this.#most) this.#sentAt.shift()
+    this.#meter.sent(now)
   }
 
   /** Whether the published limits allow one more request. */
   maySend(now: number): boolean {
-    return this.#limits.every(({ limit, windowMs }) => now - this.#nthLast(limit) >= windowMs)
+    return this.#meter.maySend(now)
   }
 
   /** How long the next round has to wait, ms; 0: not at all. */
   waitMs(now: number): number {
     let wait = 0
     for (const { limit, windowMs } of this.#limits) {
-      wait = Math.max(wait, this.#nthLast(limit) + windowMs - now)
+      wait = Math.max(wait, this.#meter.sentAt(limit) + windowMs - now)
       if (windowMs >= LONG_WINDOW_MS && this.#roundSize > 0)
         wait = Math.max(wait, this.#roundAt + this.#spacing(limit, windowMs, now) - now)
     }
@@ -53,11 +51,7 @@ export class RequestPace {
 
   #spacing(limit: number, windowMs: number, now: number): number {
     const burst = limit >> 1
-    const isSpent = now - this.#nthLast(burst) < windowMs
+    const isSpent = now - this.#meter.sentAt(burst) < windowMs
     return isSpent ? (this.#roundSize * windowMs) / (limit - burst) : SHARED_MS
-  }
-
-  #nthLast(n: number): number {
-    return this.#sentAt[this.#sentAt.length - n] ?? Number.NEGATIVE_INFINITY
   }
 }
