@@ -5,6 +5,7 @@ import type { StoredInstrument } from '../domain/series.ts'
 import { mergeWindows } from '../domain/window.ts'
 import { CandleBuilder } from './candle-builder.ts'
 import { CandleOutput, candlesWithin } from './candle-output.ts'
+import { CandleQuestion } from './candle-question.ts'
 import type { Reply, TopicMarks, TopicSurroundings } from './market-topic.ts'
 import type { TradeListener, TradesTopic } from './trades-topic.ts'
 import type { UpstreamStream } from './upstream-stream.ts'
@@ -13,8 +14,6 @@ import type { UpstreamStream } from './upstream-stream.ts'
 const MATCH_SETTLE_MS = 5_000
 /** REST has the candle of a slot a while after it has settled there. */
 const REST_LAG_MS = 5_000
-/** Candles that were built meanwhile wait so long for the answer. */
-const PATIENCE_MS = 15_000
 
 /**
  * Candles of an exchange that streams none: built from its trades, and where these are not all known, from REST. Closed
@@ -26,7 +25,7 @@ export class BuiltCandlesTopic extends CandleOutput implements TradeListener {
   readonly #settleMs: number
   /** Slots that cannot be built, to be asked for once REST has them. */
   #unsure: readonly Window[] = []
-  #asked: { readonly window: Window; readonly since: number } | null = null
+  #asked: CandleQuestion | null = null
   /** Built, and later than some that are not sure. */
   #built: Candle[] = []
   /** Open time of the newest closed slot that is done with. */
@@ -84,9 +83,11 @@ export class BuiltCandlesTopic extends CandleOutput implements TradeListener {
   }
 
   override answered(input: Reply, now: number): void {
-    if (input.kind !== 'candles' || input.window !== this.#asked?.window) return
-    if (input.answer.ok) this.#done(candlesWithin(input.answer.value, input.window), now)
-    else this.#fail(input.answer.detail, now)
+    const question = this.#asked
+    if (input.kind !== 'candles' || question === null || input.window !== question.window) return
+    const { answer, window } = input
+    if (answer.ok) this.#done(candlesWithin(answer.value, window), now)
+    else if (!question.refused(answer, now)) this.#fail(answer.detail, now)
   }
 
   override rejected(reason: string, now: number): void {
@@ -125,7 +126,9 @@ export class BuiltCandlesTopic extends CandleOutput implements TradeListener {
 
   #ask(now: number): void {
     if (this.#asked !== null) {
-      if (now - this.#asked.since >= PATIENCE_MS) this.#fail('the exchange did not answer', now)
+      const due = this.#asked.takeDue(now)
+      if (due !== null) this.ask(due)
+      else if (this.#asked.isOver(now)) this.#fail('the exchange did not answer', now)
       return
     }
     const [next, ...later] = this.#unsure
@@ -135,8 +138,8 @@ export class BuiltCandlesTopic extends CandleOutput implements TradeListener {
     if (ripeTo <= next.start) return
     this.#unsure = ripeTo < next.end ? [{ start: ripeTo, end: next.end }, ...later] : later
     const window = this.askable({ start: next.start, end: Math.min(next.end, ripeTo) }, now)
-    this.#asked = { window, since: now }
-    this.ask(window)
+    this.#asked = new CandleQuestion(window, now)
+    this.#ask(now)
   }
 
   #done(candles: readonly Candle[], now: number): void {

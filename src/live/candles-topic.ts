@@ -4,14 +4,11 @@ import { floorToInterval, type Interval, type Window } from '../domain/interval.
 import type { StoredInstrument } from '../domain/series.ts'
 import type { RestApi } from '../exchanges/connector.ts'
 import { CandleOutput, candlesWithin, type HeardCandle, isOutdated } from './candle-output.ts'
+import { CandleQuestion } from './candle-question.ts'
 import type { Reply, TopicMarks, TopicSurroundings } from './market-topic.ts'
 
 /** REST has the candle of a slot a moment after it has settled. */
 const REST_LAG_MS = 1_000
-/** Candles that come while missed ones are asked for are held for so long. */
-const PATIENCE_MS = 15_000
-/** Where REST lacks a candle that must be there, it is asked once more after this. */
-const RETRY_MS = 3_000
 
 /** What REST says of candles. */
 export interface CandleRules {
@@ -23,11 +20,9 @@ export interface CandleRules {
 
 /** Slots that closed unheard. */
 interface Missed {
-  readonly window: Window
-  readonly askAt: number
-  isAsked: boolean
+  readonly question: CandleQuestion
   /** What an earlier answer had of them; `null` before the first. */
-  readonly found: readonly Candle[] | null
+  found: readonly Candle[] | null
 }
 
 /** What the streams say of candles, and those that closed unheard, from REST. Closed ones are told once, in order. */
@@ -58,18 +53,19 @@ export class CandlesTopic extends CandleOutput {
   }
 
   override answered(input: Reply, now: number): void {
-    if (input.kind !== 'candles' || input.window !== this.#missed?.window) return
+    const missed = this.#missed
+    if (input.kind !== 'candles' || missed === null || input.window !== missed.question.window) return
     const { answer, window } = input
-    const { found } = this.#missed
+    const { question, found } = missed
     if (!answer.ok) {
-      this.#release(found ?? [], answer.detail, now)
+      if (!question.refused(answer, now)) this.#release(found ?? [], answer.detail, now)
       return
     }
     const all = new Map([...(found ?? []), ...answer.value].map((candle) => [candle.openTime, candle]))
     const candles = candlesWithin([...all.values()], window)
     if (this.#emptySlots === 'absent' || this.#isWhole(candles, window)) this.#release(candles, null, now)
-    else if (found !== null) this.#release(candles, 'the exchange has no candle', now)
-    else this.#missed = { window: { ...window }, askAt: now + RETRY_MS, isAsked: false, found: candles }
+    else if (found === null && question.askAgain(now)) missed.found = candles
+    else this.#release(candles, 'the exchange has no candle', now)
   }
 
   /** Nothing is void: what closes meanwhile is missed, and noticed by the next candle. */
@@ -79,11 +75,10 @@ export class CandlesTopic extends CandleOutput {
 
   override tick(now: number): void {
     if (this.#missed === null) return
-    const { window, askAt, isAsked } = this.#missed
-    if (!isAsked && now >= askAt) {
-      this.#missed.isAsked = true
-      this.ask(window)
-    } else if (now >= askAt + PATIENCE_MS) this.#release(this.#missed.found ?? [], 'the exchange did not answer', now)
+    const { question, found } = this.#missed
+    const due = question.takeDue(now)
+    if (due !== null) this.ask(due)
+    else if (question.isOver(now)) this.#release(found ?? [], 'the exchange did not answer', now)
   }
 
   override mark(marks: TopicMarks): void {
@@ -103,12 +98,8 @@ export class CandlesTopic extends CandleOutput {
     if (candle.openTime <= this.#lastClosed) return
     if (before > this.#lastClosed) {
       const window = this.askable({ start: this.after(this.#lastClosed), end: candle.openTime }, now)
-      this.#missed = {
-        window,
-        askAt: Math.max(now, window.end + this.#settleMs + REST_LAG_MS),
-        isAsked: false,
-        found: null,
-      }
+      const askAt = Math.max(now, window.end + this.#settleMs + REST_LAG_MS)
+      this.#missed = { question: new CandleQuestion(window, askAt), found: null }
       this.#hold(heard)
       this.tick(now)
     } else if (candle.closed === true) this.#close(candle, exchangeTime, now)
@@ -137,7 +128,7 @@ export class CandlesTopic extends CandleOutput {
   /** Tells what was found of the missed slots, and goes on. `reason`: why the others lack; `null`: they are empty. */
   #release(found: readonly Candle[], reason: string | null, now: number): void {
     if (this.#missed === null) return
-    const { start, end } = this.#missed.window
+    const { start, end } = this.#missed.question.window
     let next = start
     const tellUpTo = (openTime: number) => {
       if (reason !== null && openTime > next) this.tellGap(next, openTime, reason, now)

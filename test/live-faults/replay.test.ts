@@ -19,8 +19,8 @@ import {
 const gapSchema = z.looseObject({ from: z.int(), to: z.int(), reason: z.string() })
 const candleSchema = z.looseObject({ openTime: z.int(), closed: z.boolean() })
 
-/** What is missed cannot be had later. */
-const NO_TRADES = { type: 'status', status: 500, path: '[tT]rade', on: 'rest' }
+/** What is missed cannot be had later. A request that is rejected says nothing of the host: candles are had all the same. */
+const NO_TRADES = { type: 'status', status: 400, path: '[tT]rade', on: 'rest' }
 const NO_STREAM = { type: 'status', status: 503, on: 'stream' }
 
 const NEVER = Number.POSITIVE_INFINITY

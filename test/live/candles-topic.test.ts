@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import type { Candle } from '../../src/domain/candle.ts'
 import { decimal } from '../../src/domain/decimal.ts'
+import type { ErrorCode } from '../../src/domain/errors.ts'
 import { HOUR, MINUTE, Play, SECOND, START, topicOf } from './session.ts'
 import { binanceCandle, okx } from './session-exchange.ts'
 
@@ -25,6 +26,14 @@ function answer(played: Play, candles: readonly Candle[]): void {
   const { instrument, interval, window } = question
   const value = { ok: true, value: candles } as const
   played.take({ kind: 'candles', instrumentId: instrument.id, interval, window, answer: value })
+}
+
+function refuse(played: Play, refusal: { readonly code: ErrorCode; readonly retryAfterMs?: number }): void {
+  const question = played.of('ask-candles').at(-1)
+  if (question === undefined) throw new Error('nothing was asked')
+  const { instrument, interval, window } = question
+  const answer = { ok: false, detail: 'not now', ...refusal } as const
+  played.take({ kind: 'candles', instrumentId: instrument.id, interval, window, answer })
 }
 
 /** The minutes of the closed candles that were told; `-` stands for a gap, `?` for an open one. */
@@ -105,10 +114,7 @@ describe('streamed candles', () => {
     hear(played, 0, true)
     played.wait(2 * MINUTE + 10 * SECOND)
     hear(played, 2, false)
-    const { instrument, interval, window } = played.of('ask-candles')[0] ?? {}
-    if (instrument === undefined || interval === undefined || window === undefined) throw new Error('nothing was asked')
-    const refusal = { ok: false, code: 'rate_limited', detail: 'too many' } as const
-    played.take({ kind: 'candles', instrumentId: instrument.id, interval, window, answer: refusal })
+    refuse(played, { code: 'rate_limited', retryAfterMs: MINUTE })
     expect(closed(played, CANDLES)).toEqual(['0', '-', '?'])
     hear(played, 2, true)
     played.wait(2 * MINUTE)
@@ -119,6 +125,49 @@ describe('streamed candles', () => {
     answer(played, [candle(3)])
     expect(closed(played, CANDLES)).toEqual(['0', '-', '?', '2', '-', '?'])
     expect(played.status.gaps).toBe(2)
+  })
+
+  it('that REST refuses for a moment are asked for again, and no answer to an earlier question counts', () => {
+    const played = new Play('binance')
+    played.demand(CANDLES)
+    hear(played, 0, true)
+    played.wait(2 * MINUTE + 10 * SECOND)
+    hear(played, 2, false)
+    refuse(played, { code: 'exchange_unavailable', retryAfterMs: 4 * SECOND })
+    refuse(played, { code: 'exchange_unavailable', retryAfterMs: HOUR })
+    played.wait(3 * SECOND)
+    expect(played.of('ask-candles')).toHaveLength(1)
+    played.wait(2 * SECOND)
+    expect(played.of('ask-candles')).toHaveLength(2)
+    answer(played, [candle(1)])
+    expect(closed(played, CANDLES)).toEqual(['0', '1', '?'])
+    expect(played.status.gaps).toBe(0)
+  })
+
+  it('that REST goes on to refuse are a gap within the time in which an answer would have to come', () => {
+    const played = new Play('binance')
+    played.demand(CANDLES)
+    hear(played, 0, true)
+    played.wait(2 * MINUTE + 10 * SECOND)
+    hear(played, 2, false)
+    for (let asked = 1; asked <= 5; asked++) {
+      expect(closed(played, CANDLES)).toEqual(['0'])
+      expect(played.of('ask-candles')).toHaveLength(asked)
+      refuse(played, { code: 'exchange_unavailable' })
+      played.wait(3 * SECOND)
+    }
+    expect(closed(played, CANDLES)).toEqual(['0', '-', '?'])
+    expect(played.of('ask-candles')).toHaveLength(5)
+  })
+
+  it('of an instrument that the exchange does not know are a gap at once', () => {
+    const played = new Play('binance')
+    played.demand(CANDLES)
+    hear(played, 0, true)
+    played.wait(2 * MINUTE + 10 * SECOND)
+    hear(played, 2, false)
+    refuse(played, { code: 'unknown_instrument' })
+    expect(closed(played, CANDLES)).toEqual(['0', '-', '?'])
   })
 
   it('are asked for in part where the outage was long', () => {
@@ -212,6 +261,18 @@ describe('candles built from trades', () => {
     answer(second.played, [candle(0)])
     second.flow(MINUTE)
     expect(closed(second.played, BUILT).filter((minute) => minute !== '?')).toEqual(['0', '1', '2'])
+  })
+
+  it('that REST refuses for a moment are asked for again', () => {
+    const { played, flow } = built()
+    flow(100 * SECOND)
+    expect(played.of('ask-candles')).toHaveLength(1)
+    refuse(played, { code: 'exchange_unavailable' })
+    flow(4 * SECOND)
+    expect(played.of('ask-candles')).toHaveLength(2)
+    answer(played, [candle(0)])
+    flow(MINUTE)
+    expect(closed(played, BUILT).filter((minute) => minute !== '?')).toEqual(['0', '1', '2'])
   })
 
   it('wait for older ones that were missed', () => {
