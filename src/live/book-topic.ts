@@ -3,11 +3,11 @@ import { type BookLevel, type BookSnapshot, counterOf } from '../domain/order-bo
 import type { StoredInstrument } from '../domain/series.ts'
 import type { BookDepth, ClientTopic } from '../domain/topic.ts'
 import type { BookRuleName } from '../exchanges/stream.ts'
-import { backoffMs } from './backoff.ts'
 import { BookCheck } from './book-check.ts'
 import { BookHandover } from './book-handover.ts'
 import { CROSSED, DIFFERENT, SILENT } from './book-reasons.ts'
 import { BookRenewal } from './book-renewal.ts'
+import { BookRetries } from './book-retries.ts'
 import { type BookOutcome, BookSync } from './book-sync.ts'
 import { type KnownTop, topOf } from './book-top.ts'
 import { BookView, type ViewChange } from './book-view.ts'
@@ -43,6 +43,7 @@ export class BookTopic extends MarketTopic {
   /** The socket whose updates count; those of another one wait until they join. */
   #owner: number | null = null
   readonly #handover = new BookHandover()
+  readonly #retries: BookRetries
   readonly #renewal: BookRenewal
   readonly #check: BookCheck
   /** Since when a socket delivers it; `null` while none does. */
@@ -53,10 +54,7 @@ export class BookTopic extends MarketTopic {
   /** What clients know: nothing yet, the book, or that there is none. */
   #told: 'nothing' | 'book' | 'void' = 'nothing'
   #receivedTime = 0
-  #failures = 0
   #liveSince: number | null = null
-  /** When the next fresh start is due; `null` while none is. */
-  #retryAt: number | null = null
   #asked: { readonly request: SnapshotRequest; readonly at: number } | null = null
   /**
    * The stream was found to be silent though the book moves, and has not been heard since: REST must not make a book
@@ -72,6 +70,7 @@ export class BookTopic extends MarketTopic {
     super(instrument, surroundings)
     this.#sync = new BookSync(rule)
     this.#rule = rule
+    this.#retries = new BookRetries(surroundings.random)
     this.#renewal = new BookRenewal(this.#sync, surroundings.random)
     this.#check = new BookCheck({ instrument, sync: this.#sync, isCounted: restRules.has(rule), surroundings })
   }
@@ -169,15 +168,15 @@ export class BookTopic extends MarketTopic {
     this.#asked = null
     if (!answer.ok) {
       this.#reason = answer.detail
-      const wait = backoffMs(this.#failures++, this.surroundings.random, answer.retryAfterMs ?? null)
-      this.#retryAt = now + wait
+      this.#retries.refused(answer.retryAfterMs ?? null, now)
       return
     }
     // USD-M gives no more than the usual depth, however much is asked for: a side that is as long may be cut off.
     const outcome = this.#sync.snapshot(snapshotOf(answer.value), Math.min(request.depth, SNAPSHOT_DEPTH))
-    if (outcome === 'older') this.#retryAt = now + backoffMs(this.#failures++, this.surroundings.random, null)
+    if (outcome === 'older') this.#retries.refused(null, now)
     else this.#after(outcome, now)
     if (outcome !== 'applied') return
+    this.#retries.answered()
     this.#receivedTime = now
     this.#renewal.came(request.depth)
     this.#check.renewed(now)
@@ -188,7 +187,8 @@ export class BookTopic extends MarketTopic {
     if (this.#owner !== null && socket !== this.#owner) return
     this.#owner = heir
     if (heir === null) {
-      this.#subscribedAt = this.#asked = this.#retryAt = null
+      this.#subscribedAt = this.#asked = null
+      this.#retries.cancel()
       this.#void('the connection was lost', now)
       this.#sync.reset()
     } else if (restRules.has(this.#rule)) {
@@ -211,7 +211,8 @@ export class BookTopic extends MarketTopic {
     this.notify('stale', now, { since: now })
     // A socket that is given up takes along streams of which nothing is proven: those start anew on the next one.
     if (this.streams.some(({ pace }) => pace.state === 'stale')) this.#silence = { top: this.top() }
-    this.#asked = this.#retryAt = null
+    this.#asked = null
+    this.#retries.cancel()
     this.#void(SILENT, now)
     this.#sync.reset()
   }
@@ -224,14 +225,11 @@ export class BookTopic extends MarketTopic {
   override tick(now: number): void {
     if (this.#subscribedAt === null) return
     if (this.#check.finds(this.#depths, now)) this.#startAnew(DIFFERENT, now)
-    if (this.#retryAt !== null && now >= this.#retryAt) {
-      this.#retryAt = null
-      this.#renew(now)
-    }
+    if (this.#retries.takeDue(now)) this.#renew(now)
     if (this.#asked !== null && now - this.#asked.at > SNAPSHOT_PATIENCE_MS) this.#asked = null
     if (this.#told === 'nothing' && now - this.#subscribedAt >= SNAPSHOT_PATIENCE_MS) this.#tellVoid(this.#whyVoid, now)
-    if (this.#asked !== null || this.#retryAt !== null) return
-    if (this.#liveSince !== null && now - this.#liveSince > SOUND_MS) this.#failures = 0
+    if (this.#asked !== null || this.#retries.isWaiting) return
+    if (this.#liveSince !== null && now - this.#liveSince > SOUND_MS) this.#retries.sound()
     if (this.#isWaiting(now, this.#subscribedAt) || this.#isRenewed(now)) {
       this.#ask(now)
     } else if (this.#isForgotten(now, this.#subscribedAt)) this.#restart('no snapshot has come', now)
@@ -267,7 +265,7 @@ export class BookTopic extends MarketTopic {
         this.tellBest(now)
         return
       case 'held':
-        if (this.#sync.needsSnapshot && this.#retryAt === null) this.#ask(now)
+        if (this.#sync.needsSnapshot && !this.#retries.isWaiting) this.#ask(now)
         return
       case 'stale':
       case 'alive':
@@ -335,9 +333,7 @@ export class BookTopic extends MarketTopic {
   #restart(reason: string, now: number): void {
     this.#void(reason, now)
     if (this.#told === 'nothing') this.#tellVoid(reason, now)
-    if (this.#retryAt !== null) return
-    if (this.#failures++ === 0) this.#renew(now)
-    else this.#retryAt = now + backoffMs(this.#failures, this.surroundings.random, null)
+    if (this.#retries.failed(now)) this.#renew(now)
   }
 
   #renew(now: number): void {
