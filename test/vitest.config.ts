@@ -11,6 +11,8 @@ const SIMULATED_TESTS = [
 const LIVE_TESTS = ['test/live-faults/**/*.test.ts', 'test/durable-objects/exchange-feed.test.ts']
 
 const TIMEOUTS = { testTimeout: 60_000, hookTimeout: 60_000 }
+/** Files in a row share a process, and what it has loaded: to start one takes longer than most of them do. */
+const SHARED = { isolate: false }
 /** Vitest alone would leave a core free: half of what a machine of two has. */
 const PARALLEL = { ...TIMEOUTS, maxWorkers: '100%' }
 
@@ -68,6 +70,7 @@ export default defineConfig({
           name: 'node',
           include: ['test/**/*.test.ts'],
           exclude: [...WORKER_TESTS, ...SIMULATED_TESTS, ...LIVE_TESTS],
+          ...SHARED,
           ...PARALLEL,
         },
       },
@@ -85,6 +88,7 @@ export default defineConfig({
         test: {
           name: 'workers',
           include: WORKER_TESTS,
+          ...SHARED,
           exclude: [...SIMULATED_TESTS, ...LIVE_TESTS],
           setupFiles: ['test/setup/migrations.ts'],
           ...PARALLEL,
