@@ -88,9 +88,9 @@ export default defineConfig({
         test: {
           name: 'workers',
           include: WORKER_TESTS,
-          ...SHARED,
           exclude: [...SIMULATED_TESTS, ...LIVE_TESTS],
           setupFiles: ['test/setup/migrations.ts'],
+          ...SHARED,
           ...PARALLEL,
         },
       },
