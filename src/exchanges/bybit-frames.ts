@@ -12,6 +12,7 @@ import type { InstrumentKind } from '../domain/instrument.ts'
 import { type Interval, intervals } from '../domain/interval.ts'
 import type { Level } from '../domain/order-book.ts'
 import { readBybitReply } from './bybit-replies.ts'
+import { scanUpdate } from './bybit-updates.ts'
 import { malformed } from './decode.ts'
 import { bestFirst } from './decode-book.ts'
 import {
@@ -44,11 +45,8 @@ import type { StreamFrame } from './stream.ts'
  * @param kind of the endpoint: the same symbol may be spot and perpetual
  */
 export function decodeBybitFrame(frame: string, kind: InstrumentKind): StreamFrame {
-  return decodeFrame(
-    frame,
-    (value) => readFrame(value, kind),
-    ({ topic }) => textOrNone(topic),
-  )
+  const read = (value: unknown) => readFrame(value, kind)
+  return scanUpdate(frame) ?? decodeFrame(frame, read, ({ topic }) => textOrNone(topic))
 }
 
 function readFrame(value: unknown, kind: InstrumentKind): StreamFrame {

@@ -17,12 +17,16 @@ const updates = {
     '{"stream":"btcusdt@depth@100ms","data":{"e":"depthUpdate","E":1780315201000,"T":1780315200998,"s":"BTCUSDT","ps":"BTCUSDT","st":1,"U":157,"u":160,"pu":149,"b":[["0.0024","10"]],"a":[]}}',
     '{"stream":"币安人生usdt@depth@100ms","data":{"e":"depthUpdate","E":1780315201000,"T":1780315200998,"s":"币安人生USDT","U":157,"u":160,"pu":149,"b":[],"a":[["0.0026","100"]],"ps":"币安人生USDT","st":1}}',
   ],
+  bybit: [
+    '{"topic":"orderbook.50.BTCUSDT","ts":1680652808085,"type":"delta","data":{"s":"BTCUSDT","b":[["28161.04","0.177474"],["28145.71","0"]],"a":[["28184.33","0"]],"u":59438061,"seq":4281282230}}',
+    '{"topic":"orderbook.1000.BTCUSDT","type":"delta","ts":1787612486096,"data":{"s":"BTCUSDT","b":[],"a":[["78715","1.271882"]],"u":18521288,"seq":7961638724},"cts":1787612486090}',
+  ],
   coinbase: [
     '{"type":"l2update","product_id":"BTC-USDT","changes":[["buy","56825.17","0.00000000"],["sell","56826","0.00413892"]],"time":"2026-06-01T12:00:00.556000Z"}',
   ],
 } as const
 
-const cases = (['okx', 'binance', 'coinbase'] as const).flatMap((exchange) =>
+const cases = (['okx', 'binance', 'bybit', 'coinbase'] as const).flatMap((exchange) =>
   updates[exchange].map((frame) => ({ exchange, frame, decode: connectors[exchange].stream.decode })),
 )
 
