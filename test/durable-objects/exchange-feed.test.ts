@@ -3,7 +3,8 @@ import { env, exports } from 'cloudflare:workers'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { claimLease } from '../../src/store/leases.ts'
 import { prepare } from '../faults/scenario.ts'
-import { control, feed, Listener, open, socketsOf, until } from '../live-faults/scenario.ts'
+import { Listener } from '../live-faults/listener.ts'
+import { control, feed, open, socketsOf, until } from '../live-faults/scenario.ts'
 
 beforeAll(async () => {
   await Promise.all([prepare('binance'), prepare('okx'), prepare('bybit'), prepare('coinbase')])

@@ -5,7 +5,8 @@ import { z } from 'zod'
 import { StreamRelay } from '../../durable-objects/stream-relay.ts'
 import { hostOf, prepare } from '../faults/scenario.ts'
 import type { StreamMessage } from '../harness/stream-client.ts'
-import { control, deps, EXCHANGES, openRelay, RETRY_LATE, relay, until } from './scenario.ts'
+import { control, deps, EXCHANGES, openRelay, relay, until } from './scenario.ts'
+import { RETRY_LATE } from './timing.ts'
 
 const SYMBOL = 'BTC-USDT'
 const TOPIC = { channel: 'bbo', exchange: '*', symbol: SYMBOL }

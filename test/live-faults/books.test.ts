@@ -1,7 +1,10 @@
 import { beforeAll, describe, expect, it } from 'vitest'
 import { bookDepths } from '../../src/domain/topic.ts'
 import { prepare } from '../faults/scenario.ts'
-import { deps, EXCHANGES, expectBooks, expectUntold, MARKETS, type Market, open, RETRY_LATE } from './scenario.ts'
+import { expectUntold } from './listener.ts'
+import { deps, EXCHANGES, MARKETS, type Market, open } from './scenario.ts'
+import { RETRY_LATE } from './timing.ts'
+import { expectBooks } from './truth.ts'
 
 /** There is a book a second, simulated. */
 const SPAN_MS = 15_000

@@ -1,6 +1,9 @@
 import { beforeAll, expect, it } from 'vitest'
 import { readTrades } from '../../src/store/trades.ts'
-import { database, deps, feed, Listener, type Market, MINUTE, pass, RETRY_LATE, trueTrades } from './scenario.ts'
+import { Listener } from './listener.ts'
+import { database, deps, feed, type Market, MINUTE } from './scenario.ts'
+import { pass, RETRY_LATE } from './timing.ts'
+import { trueTrades } from './truth.ts'
 
 /** One whose trades have ids that count, and one that recalls only recent ones. */
 const EXCHANGES = ['binance', 'bybit'] as const

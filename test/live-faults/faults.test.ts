@@ -2,21 +2,9 @@ import { exports } from 'cloudflare:workers'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { z } from 'zod'
 import { connectors } from '../../src/exchanges/registry.ts'
-import {
-  control,
-  controlOf,
-  deps,
-  EXCHANGES,
-  type Exchange,
-  feed,
-  Listener,
-  type Market,
-  pass,
-  RETRY_LATE,
-  until,
-  upgradesOf,
-  within,
-} from './scenario.ts'
+import { Listener } from './listener.ts'
+import { control, controlOf, deps, EXCHANGES, type Exchange, feed, type Market, until, upgradesOf } from './scenario.ts'
+import { pass, RETRY_LATE, within } from './timing.ts'
 
 interface Scenario {
   readonly name: string

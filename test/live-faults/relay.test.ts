@@ -2,7 +2,8 @@ import { runInDurableObject } from 'cloudflare:test'
 import { beforeAll, expect, it } from 'vitest'
 import { prepare } from '../faults/scenario.ts'
 import type { ClientTrade, TopicLog } from '../harness/stream-client.ts'
-import { expectBooks, feed, MARKETS, openRelay, trueTrades } from './scenario.ts'
+import { feed, MARKETS, openRelay } from './scenario.ts'
+import { expectBooks, trueTrades } from './truth.ts'
 
 const [market] = MARKETS.okx
 const TRADES = { channel: 'trades', exchange: 'okx', symbol: market.symbol }

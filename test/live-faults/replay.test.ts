@@ -3,18 +3,10 @@ import { describe, expect, it } from 'vitest'
 import { z } from 'zod'
 import { settleMsOf } from '../../src/exchanges/registry.ts'
 import { StreamClient, type StreamMessage } from '../harness/stream-client.ts'
-import {
-  control,
-  deps,
-  type Exchange,
-  feed,
-  Listener,
-  type Market,
-  MINUTE,
-  RETRY_LATE,
-  trueTrades,
-  until,
-} from './scenario.ts'
+import { Listener } from './listener.ts'
+import { control, deps, type Exchange, feed, type Market, MINUTE, until } from './scenario.ts'
+import { RETRY_LATE } from './timing.ts'
+import { trueTrades } from './truth.ts'
 
 const gapSchema = z.looseObject({ from: z.int(), to: z.int(), reason: z.string() })
 const candleSchema = z.looseObject({ openTime: z.int(), closed: z.boolean() })

@@ -1,25 +1,22 @@
 import { evictDurableObject, runInDurableObject } from 'cloudflare:test'
 import { describe, expect, it } from 'vitest'
 import type { StreamClient } from '../harness/stream-client.ts'
+import { Listener } from './listener.ts'
 import {
   control,
   database,
   deps,
   type Exchange,
-  expectBooks,
   feed,
-  Listener,
   MARKETS,
   type Market,
   MINUTE,
   open,
-  pass,
-  RECOVERY_MS,
-  RETRY_LATE,
   socketsOf,
   until,
-  within,
 } from './scenario.ts'
+import { pass, RECOVERY_MS, RETRY_LATE, within } from './timing.ts'
+import { expectBooks } from './truth.ts'
 
 /** As a deployment or a broken machine does it: memory and sockets are gone, what was stored is not. */
 async function abort(exchange: Exchange): Promise<void> {

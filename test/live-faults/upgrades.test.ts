@@ -2,7 +2,9 @@ import { exports } from 'cloudflare:workers'
 import { describe, expect, it } from 'vitest'
 import { connectors } from '../../src/exchanges/registry.ts'
 import { prepare } from '../faults/scenario.ts'
-import { control, deps, type Exchange, feed, Listener, open, RETRY_LATE, until } from './scenario.ts'
+import { Listener } from './listener.ts'
+import { control, deps, type Exchange, feed, open, until } from './scenario.ts'
+import { RETRY_LATE } from './timing.ts'
 
 /**
  * What is taken for the maximum age, and when the exchange ends sockets: short of a day, so that one can wait for it. They
