@@ -102,6 +102,9 @@ export class StreamRelay extends DurableObject<Env> {
     if (this.#hub.isDue(now)) {
       this.#hub.flush(now)
       this.#session.served(now)
+      this.#clients.proceed()
+    } else {
+      this.#hub.putOff()
     }
     this.#clients.keep()
     const at = Math.min(this.#hub.wakeAt, this.#session.wakeAt(now))
