@@ -78,6 +78,20 @@ describe('StreamRelay', () => {
     expect(await client.of('subscribed')).toHaveLength(1)
   })
 
+  it('refuses more clients than it may have', async () => {
+    await runInDurableObject(deps.relay('weur', 2), async (_, state) => {
+      const full = new StreamRelay(state, { ...env, RELAY_CLIENTS: '1' })
+      await state.blockConcurrencyWhile(async () => undefined)
+      const open = () => full.fetch(new Request('https://relay/v1/stream', { headers: { Upgrade: 'websocket' } }))
+      const { webSocket } = await open()
+      const refused = await open()
+      expect(refused.status).toBe(503)
+      expect(await refused.json()).toMatchObject({ ok: false, code: 'relay_full' })
+      webSocket?.accept()
+      webSocket?.close(1000, 'done')
+    })
+  })
+
   it('hands on refusals of the feed, with what the client sent', async () => {
     const client = await connect()
     const arg = { channel: 'trades', exchange: 'okx', symbol: 'XXX-YYY' }
