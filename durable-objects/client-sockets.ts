@@ -1,7 +1,8 @@
 import type { Clock } from '../src/domain/clock.ts'
-import type { ClientTopic } from '../src/domain/topic.ts'
-import type { ClientHub, HubClient, SubscribeRequest } from '../src/live/client-hub.ts'
+import { type ClientTopic, distinctTopics } from '../src/domain/topic.ts'
+import type { ClientHub } from '../src/live/client-hub.ts'
 import type { ClientSettings } from '../src/live/client-queue.ts'
+import type { HubClient, SubscribeRequest } from '../src/live/hub-client.ts'
 import { linkGap } from '../src/live/messages.ts'
 import { type EventStreamOwner, openEventStream, readEventTopics } from '../src/live/sse.ts'
 
@@ -58,7 +59,7 @@ export class ClientSockets {
       if (gapReason !== null) {
         for (const topic of topics) hub.sendTo(client, linkGap(topic, clock.now(), gapReason))
       }
-      settle(hub.subscribe(client, topics))
+      settle(hub.subscribe(client, topics, clock.now()))
     }
     this.#options.retain(used)
   }
@@ -72,7 +73,7 @@ export class ClientSockets {
     if (isUpgrade && !url.searchParams.has('topic')) return this.#upgrade(isInternal, [])
     const reading = readEventTopics(url, exchanges, pathExchange)
     if (!reading.ok) return Response.json(reading, { status: 400 })
-    if (isUpgrade) return this.#upgrade(isInternal, reading.topics)
+    if (isUpgrade) return this.#upgrade(isInternal, distinctTopics(reading.topics))
     const owner: EventStreamOwner = { hub, now: () => clock.now(), settle: (_client, requests) => settle(requests) }
     const stream = await openEventStream(owner, reading.topics)
     if (!(stream instanceof ReadableStream)) return Response.json(stream, { status: 400 })
@@ -102,6 +103,12 @@ export class ClientSockets {
     this.#options.hub.remove(client)
   }
 
+  /** Goes on with subscriptions that had to wait for room. Due after each flush. */
+  proceed(): void {
+    const requests = this.#options.hub.takeDue(this.#options.clock.now())
+    if (requests.length > 0) this.#options.settle(requests)
+  }
+
   /** Keeps with each socket what has changed of its client. Due at the end of whatever the object does. */
   keep(): void {
     const { hub, idOf } = this.#options
@@ -109,7 +116,7 @@ export class ClientSockets {
       const socket = this.#sockets.get(client)
       if (socket === undefined) continue
       const { isInternal, settings } = hub.attachment(client)
-      const topics = isInternal ? [] : Array.from(client.topics, ([key, topic]) => idOf(key, topic) ?? [])
+      const topics = isInternal ? [] : Array.from(hub.topicsOf(client), ([key, topic]) => idOf(key, topic) ?? [])
       const attachment: Attachment = { isInternal, settings, topics: topics.flat() }
       try {
         socket.serializeAttachment(attachment)
@@ -133,10 +140,13 @@ export class ClientSockets {
   #upgrade(isInternal: boolean, topics: readonly ClientTopic[]): Response {
     const { 0: theirs, 1: ours } = new WebSocketPair()
     this.#ctx.acceptWebSocket(ours)
+    const { hub, clock, settle } = this.#options
     const client = this.#add(ours, isInternal)
-    const { settings } = this.#options.hub.attachment(client)
+    const { settings } = hub.attachment(client)
     ours.serializeAttachment({ isInternal, settings, topics: [] } satisfies Attachment)
-    this.#options.settle(this.#options.hub.subscribe(client, topics))
+    // As a command that names them would.
+    client.limit.take(clock.now(), topics.length)
+    settle(hub.subscribe(client, topics, clock.now()))
     return new Response(null, { status: 101, webSocket: theirs })
   }
 

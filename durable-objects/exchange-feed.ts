@@ -199,7 +199,10 @@ export class ExchangeFeed extends DurableObject<Env> {
       openStore: async () => new FeedStore(db, await claimLease(db, exchange, ROLE), newId),
       tradeRetentionMs: config.tradeRetentionMs,
       onTick: () => clients.sweep(),
-      onFlush: () => clients.sockets.keep(),
+      onFlush: () => {
+        clients.sockets.keep()
+        clients.sockets.proceed()
+      },
       onSuperseded: () => void this.#resign(),
     })
     const clients = new FeedClients(

@@ -3,7 +3,7 @@ import type { Config } from '../src/domain/config.ts'
 import { AppError } from '../src/domain/errors.ts'
 import type { StoredInstrument } from '../src/domain/series.ts'
 import { type ClientTopic, topicKey } from '../src/domain/topic.ts'
-import type { SubscribeRequest, TopicRefusal } from '../src/live/client-hub.ts'
+import type { SubscribeRequest, TopicRefusal } from '../src/live/hub-client.ts'
 import { ClientSockets } from './client-sockets.ts'
 import type { FeedRuntime } from './feed-runtime.ts'
 import type { TopicIds } from './topic-ids.ts'
@@ -56,7 +56,8 @@ export class FeedClients {
       exchanges: [exchange],
       pathExchange: exchange,
       gapReason: null,
-      idOf: (key, topic) => ids.idOf(key, this.#held.get(key) ?? { topic, instrument: null }),
+      idOf: (key, topic) =>
+        ids.idOf(key, this.#held.get(key) ?? { topic, instrument: this.#recalled.get(topic) ?? null }),
       topicOf: (id) => this.#recall(id),
       retain: (used) => ids.retain(used),
       settle: (requests) => this.settle(requests),

@@ -127,6 +127,8 @@ export class FeedRuntime {
       }
       this.hub.flush(now)
       this.#options.onFlush()
+    } else {
+      this.hub.putOff()
     }
     // A feed that is stopped wakes up for no ping: it can be evicted, and its clients stay.
     if (!this.isRunning && !this.hub.isWaiting) return

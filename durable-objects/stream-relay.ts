@@ -1,5 +1,6 @@
 import { DurableObject } from 'cloudflare:workers'
 import { createDeps } from '../src/deps.ts'
+import type { Refusal } from '../src/domain/answer.ts'
 import type { ClientTopic } from '../src/domain/topic.ts'
 import { exchangeNames } from '../src/exchanges/registry.ts'
 import { ClientHub } from '../src/live/client-hub.ts'
@@ -10,6 +11,7 @@ import { TopicIds } from './topic-ids.ts'
 
 /** An object whose clients are silent may be evicted after 70 s: it is woken before, for as long as it has clients. */
 const WATCHDOG_MS = 30_000
+const FULL: Refusal = { ok: false, code: 'relay_full', detail: 'this relay has its clients: try again in a moment' }
 /** Nothing here needs to be done sooner, however fast the clock runs. */
 const MIN_TIMER_MS = 5
 
@@ -61,6 +63,7 @@ export class StreamRelay extends DurableObject<Env> {
 
   override async fetch(request: Request): Promise<Response> {
     await this.#arm()
+    if (this.#hub.outsiders >= this.#app.config.relayClients) return Response.json(FULL, { status: 503 })
     return this.#clients.open(request, false)
   }
 
@@ -102,6 +105,9 @@ export class StreamRelay extends DurableObject<Env> {
     if (this.#hub.isDue(now)) {
       this.#hub.flush(now)
       this.#session.served(now)
+      this.#clients.proceed()
+    } else {
+      this.#hub.putOff()
     }
     this.#clients.keep()
     const at = Math.min(this.#hub.wakeAt, this.#session.wakeAt(now))

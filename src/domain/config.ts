@@ -17,6 +17,7 @@ export interface Settings {
   readonly FEED_TOPICS: string
   readonly FEED_BOOKS: string
   readonly RELAYS: string
+  readonly RELAY_CLIENTS: string
   readonly TRADE_RETENTION_HOURS: string
   readonly QUALITY: string
   readonly ENVIRONMENT: string
@@ -32,7 +33,7 @@ const streamHosts = z.record(z.string(), z.record(z.string(), z.url()))
 const share = z.coerce.number().gt(0).max(1)
 const isOn = z.enum(['on', 'off']).transform((value) => value === 'on')
 /** https://developers.cloudflare.com/durable-objects/api/state/#acceptwebsocket: an object holds no more sockets. */
-const feedClients = z.coerce.number().int().min(1).max(32_768)
+const clients = z.coerce.number().int().min(1).max(32_768)
 const feedTopics = z.coerce.number().int().min(1).max(10_000)
 const relays = z.coerce.number().int().min(1).max(1_000)
 const retentionHours = z.coerce
@@ -59,6 +60,8 @@ export interface Config {
   readonly feedBooks: number
   /** How many relays stand in each region. */
   readonly relays: number
+  /** The most clients that each of them serves. */
+  readonly relayClients: number
   readonly tradeRetentionMs: number
   /** From what size on the checks of quality find something. */
   readonly quality: Thresholds
@@ -76,10 +79,11 @@ export function parseConfig(settings: Settings): Config {
     edgeCache: parseSetting('EDGE_CACHE', isOn, settings.EDGE_CACHE),
     streams: parseSetting('STREAMS', isOn, settings.STREAMS),
     streamHosts: parseSetting('STREAM_HOSTS', streamHosts, parseJson(settings.STREAM_HOSTS)),
-    feedClients: parseSetting('FEED_CLIENTS', feedClients, settings.FEED_CLIENTS),
+    feedClients: parseSetting('FEED_CLIENTS', clients, settings.FEED_CLIENTS),
     feedTopics: parseSetting('FEED_TOPICS', feedTopics, settings.FEED_TOPICS),
     feedBooks: parseSetting('FEED_BOOKS', feedTopics, settings.FEED_BOOKS),
     relays: parseSetting('RELAYS', relays, settings.RELAYS),
+    relayClients: parseSetting('RELAY_CLIENTS', clients, settings.RELAY_CLIENTS),
     tradeRetentionMs: parseSetting('TRADE_RETENTION_HOURS', retentionHours, settings.TRADE_RETENTION_HOURS) * HOUR_MS,
     quality: changeThresholds(
       DEFAULT_THRESHOLDS,

@@ -25,6 +25,7 @@ export const errorCodes = [
   'no_data',
   'feed_unavailable',
   'feed_full',
+  'relay_full',
   'too_many_topics',
   'upgrade_required',
   'stale_lease',

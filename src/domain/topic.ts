@@ -49,6 +49,13 @@ export function topicKey(topic: ClientTopic): string {
   return parameter === null ? head : `${head}:${parameter}`
 }
 
+/** Each topic once, where it was named first. */
+export function distinctTopics(topics: readonly ClientTopic[]): ClientTopic[] {
+  const byKey = new Map<string, ClientTopic>()
+  for (const topic of topics) if (!byKey.has(topicKey(topic))) byKey.set(topicKey(topic), topic)
+  return [...byKey.values()]
+}
+
 /** How the keys of topics across exchanges end. */
 function acrossKey({ quotes, threshold, fees }: Pick<ClientTopic, 'quotes' | 'threshold' | 'fees'>): string {
   const parameters = [quotes, threshold, fees?.replaceAll(':', '=')]

@@ -1,4 +1,5 @@
 import {
+  type InvalidCommand,
   MAX_COMMAND_CHARACTERS,
   MAX_SUBSCRIPTIONS,
   type RequestId,
@@ -8,9 +9,15 @@ import {
   type StreamErrorCode,
 } from '../domain/stream-command.ts'
 import { topicKey } from '../domain/topic.ts'
-import type { ClientHub, HubClient, SubscribeRequest } from './client-hub.ts'
+import type { ClientHub } from './client-hub.ts'
 import type { ClientSettings } from './client-queue.ts'
+import type { HubClient, SubscribeRequest } from './hub-client.ts'
 import { configuredMessage, errorMessage, pongMessage, subscriptionsMessage } from './replies.ts'
+
+/** Subscriptions that a client may wait for, the same ones again and again included. */
+const MOST_UNANSWERED = 2 * MAX_SUBSCRIPTIONS
+/** So much of the answer to `list` counts as a command, characters: more than any other command is answered with. */
+const LIST_CHARACTERS = 1_024
 
 export interface CommandContext {
   readonly exchanges: readonly string[]
@@ -39,16 +46,18 @@ export function answerCommand(
   if (data.length > MAX_COMMAND_CHARACTERS && !client.isInternal) return end('payload_too_large', 'over 16 kB')
   const command = readCommand(data)
   const isPong = command.op === 'pong' && queue.ponged(command.id)
-  // Each topic that a connection may hold may cost a look into the database.
-  const cost = 'args' in command ? Math.min(command.args.length, MAX_SUBSCRIPTIONS) : 1
   // Pongs come as often as there is data: they are free where they answer a ping.
-  if (!isPong && !client.isInternal && !client.limit.take(context.now, cost))
+  if (!isPong && !client.isInternal && !client.limit.take(context.now, costOf(command, client)))
     return end('rate_limited', 'too many commands', command.id)
   switch (command.op) {
     case 'invalid':
       return end('invalid_request', command.detail, command.id)
-    case 'subscribe':
-      return command.args.flatMap((arg) => subscribe(hub, client, command.id ?? null, arg, context))
+    case 'subscribe': {
+      if (!client.isInternal && client.requests.size > MOST_UNANSWERED)
+        return end('rate_limited', `${MOST_UNANSWERED} subscriptions wait to be answered`, command.id)
+      const named = new Set<string>()
+      return command.args.flatMap((arg) => subscribe(hub, client, command.id ?? null, arg, context, named))
+    }
     case 'unsubscribe':
       for (const arg of command.args) unsubscribe(hub, client, command.id ?? null, arg, context)
       return []
@@ -58,7 +67,7 @@ export function answerCommand(
     case 'pong':
       return []
     case 'list':
-      queue.append(subscriptionsMessage(command.id ?? null, [...client.topics.values()]))
+      queue.append(listing(command.id ?? null, client))
       return []
     case 'configure': {
       hub.configure(client, configured(queue.settings, command))
@@ -80,12 +89,25 @@ export function configured(
   }
 }
 
+/** What a command costs of those that a client may send. */
+function costOf(command: StreamCommand | InvalidCommand, client: HubClient): number {
+  if (command.op === 'list') return Math.ceil(listing(command.id ?? null, client).length / LIST_CHARACTERS)
+  // Each topic that a connection may hold may cost a look into the database.
+  return 'args' in command ? Math.min(command.args.length, MAX_SUBSCRIPTIONS) : 1
+}
+
+function listing(id: RequestId, { topics }: HubClient): string {
+  return subscriptionsMessage(id, [...topics.values()])
+}
+
+/** @param named the topics that the command has named before: one is answered once, however often it is named */
 function subscribe(
   hub: ClientHub,
   client: HubClient,
   id: RequestId,
   arg: unknown,
   { exchanges, pathExchange }: CommandContext,
+  named: Set<string>,
 ): readonly SubscribeRequest[] {
   const reading = readTopic(arg, exchanges, pathExchange)
   if (!reading.ok) {
@@ -93,7 +115,10 @@ function subscribe(
     return []
   }
   const { topic } = reading
-  if (!client.isInternal && isOneTooMany(client, topicKey(topic))) {
+  const key = topicKey(topic)
+  if (named.has(key)) return []
+  named.add(key)
+  if (!client.isInternal && isOneTooMany(client, key)) {
     const detail = `a connection has at most ${MAX_SUBSCRIPTIONS} subscriptions`
     client.queue.append(errorMessage(id, 'too_many_subscriptions', detail, arg))
     return []

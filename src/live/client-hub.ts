@@ -3,11 +3,12 @@
  *
  * What the owner does:
  * - `add` for each socket that it accepts, `remove` when one is closed, `receive` for each text that comes from one;
- * - settles every `SubscribeRequest` that `receive`, `subscribe` and `renew` give, by `accept` or `refuse`, at once or
- *   later;
+ * - settles every `SubscribeRequest` that `receive`, `subscribe`, `renew` and `takeDue` give, by `accept` or `refuse`, at
+ *   once or later;
  * - `publish` for each message of a topic: it goes to the clients of the topic, and to nobody where there is none;
- * - `if (hub.isDue(now)) hub.flush(now)` at the end of each of its handlers, because a timer starves while frames arrive back
- *   to back, and a timer for `wakeAt`: what waits for many clients goes out in slices, one a call;
+ * - `if (hub.isDue(now)) hub.flush(now)`, or else `hub.putOff()`, at the end of each of its handlers, because a timer starves
+ *   while frames arrive back to back, and a timer for `wakeAt`: what waits for many clients goes out in slices, one a call;
+ * - `takeDue` after each flush: subscriptions to books wait until there is room for what answers them;
  * - looks at `audience(key)` now and then: a topic that has none may end after a grace period;
  * - keeps `attachment(client)` with the socket of each client that `takeChanged` names; a socket that was restored is
  *   `add`ed with the settings, and its topics asked for anew with `subscribe`.
@@ -21,10 +22,16 @@ import { answerCommand } from './client-commands.ts'
 import { ClientQueue, type ClientSettings, type ClientSocket, NO_LIMITS, type QueueContext } from './client-queue.ts'
 import { CommandLimit } from './command-limit.ts'
 import { FlushPace } from './flush-pace.ts'
+import { FlushRounds } from './flush-rounds.ts'
+import type { Acceptance, ClientAttachment, HubClient, SubscribeRequest } from './hub-client.ts'
+import { MOST_HELD, relieve } from './relief.ts'
 import { describeTopic, errorMessage, subscribedMessage, unsubscribedMessage } from './replies.ts'
+import { StateRoom } from './state-room.ts'
 
-/** What slow clients may hold together of the 128 MB of an object: beyond, the slowest of them are given up. */
-const MOST_HELD = 32 * 1_024 * 1_024
+/** How often it is looked whether there is room for what waits for it: real ms. */
+const LOOK_MS = 100
+/** With so much unacknowledged clients are asked more often what they have read, so that it is known before it is too much. */
+const CROWDED = MOST_HELD / 2
 
 export interface HubOptions {
   /** Those that clients can ask for here, and the one that is meant where they name none. */
@@ -39,76 +46,25 @@ export interface HubOptions {
   readonly merging?: ((key: string) => void) | undefined
 }
 
-/** One connection. Only the hub looks inside. */
-export interface HubClient {
-  readonly queue: ClientQueue
-  /** A relay: no limits, no conflation. */
-  readonly isInternal: boolean
-  /** By key. */
-  readonly topics: Map<string, ClientTopic>
-  readonly requests: Set<SubscribeRequest>
-  readonly limit: CommandLimit
-}
-
-/** A client wants a topic: to be accepted or refused. */
-export interface SubscribeRequest {
-  readonly client: HubClient
-  /** The client's own; `null` where the hub asks on its behalf. */
-  readonly id: RequestId
-  /** `symbol` is ours, or an id of zvt (`cryptopair_binance_btcusdt`) which the owner resolves. */
-  readonly topic: ClientTopic
-  /** What was sent. */
-  readonly arg: unknown
-  /** Told once, when the request is settled. */
-  readonly settled?: ((refusal: TopicRefusal | null) => void) | undefined
-}
-
-export interface TopicRefusal {
-  readonly code: StreamErrorCode
-  readonly detail: string
-}
-
-export interface Acceptance {
-  /** As asked, with the symbol resolved. */
-  readonly topic: ClientTopic
-  readonly epoch: string
-  /** Of the newest message of the topic, which is the one that `state` describes. */
-  readonly seq: number
-  /** A message with `seq === prevSeq`; `null` where there is nothing to tell yet, or never (trades). */
-  readonly state: string | null
-  /** That nothing newer can come, where that still holds: a notice with `seq === prevSeq`. */
-  readonly standing?: string | null
-}
-
-/** What is kept of a client with its socket. */
-export interface ClientAttachment {
-  readonly isInternal: boolean
-  readonly settings: ClientSettings
-  /** Empty for a relay: it connects anew, and there is no limit to its topics. */
-  readonly topics: readonly string[]
-}
-
 export class ClientHub {
   readonly #options: HubOptions
-  readonly #pace: FlushPace
   readonly #queueContext: QueueContext
   readonly #clients = new Set<HubClient>()
   readonly #audiences = new Map<string, Set<HubClient>>()
   /** The key of a topic by the one under which it was asked for, where they differ. */
   readonly #aliases = new Map<string, string>()
   readonly #changed = new Set<HubClient>()
-  #hasPending = false
-  #sweepAt = Number.POSITIVE_INFINITY
-  /** What waits was there before it was due. */
-  #hasWaited = false
-  /** Who is still to be served in the round under way; `null` between rounds. */
-  #round: Iterator<HubClient> | null = null
+  readonly #rounds: FlushRounds<HubClient>
+  readonly #room: StateRoom
+  #isCrowded = false
 
   constructor(options: HubOptions) {
     this.#options = options
     const { timeScale, random, stateOf, merging } = options
-    this.#pace = new FlushPace(timeScale)
-    this.#queueContext = { pace: this.#pace, timeScale, random, stateOf, merging }
+    const pace = new FlushPace(timeScale)
+    this.#rounds = new FlushRounds(this.#clients, pace)
+    this.#room = new StateRoom(timeScale)
+    this.#queueContext = { pace, timeScale, random, stateOf, merging }
   }
 
   /** How many are connected, relays included. */
@@ -133,7 +89,7 @@ export class ClientHub {
       limit: new CommandLimit(now),
     }
     this.#clients.add(client)
-    this.#sweepAt = Math.min(this.#sweepAt, queue.wakeAt)
+    this.#rounds.wakeBy(queue.wakeAt)
     return client
   }
 
@@ -143,26 +99,42 @@ export class ClientHub {
     for (const key of [...client.topics.keys()]) this.#leave(client, key)
     for (const request of client.requests) request.settled?.({ code: 'cancelled', detail: 'the connection is gone' })
     client.requests.clear()
+    this.#room.forget(client)
     this.#changed.delete(client)
   }
 
   /** Something that a client sent. What is no command, or too much, ends the connection. */
   receive(client: HubClient, data: string | ArrayBuffer, now: number): readonly SubscribeRequest[] {
     if (!client.queue.isOpen) return []
-    this.#hasPending = true
+    this.#rounds.expect()
     const { exchanges, pathExchange } = this.#options
     const requests = answerCommand(this, client, data, { exchanges, pathExchange, now })
-    if (!client.queue.isOpen) this.remove(client)
-    return requests
+    if (client.queue.isOpen) return this.#admit(client, requests, now)
+    this.remove(client)
+    return []
   }
 
-  /** Asks for topics on behalf of a client: its `topic` parameters, or what it had before its object was restarted. */
+  /**
+   * Asks for topics on behalf of a client: its `topic` parameters, or what it had before its object was restarted.
+   * @returns those that there is room for now
+   */
   subscribe(
     client: HubClient,
     topics: readonly ClientTopic[],
+    now: number,
     settled?: SubscribeRequest['settled'],
-  ): SubscribeRequest[] {
-    return topics.map((topic) => this.request({ client, id: null, topic, arg: null, settled }))
+  ): readonly SubscribeRequest[] {
+    const requests = topics.map((topic) => this.request({ client, id: null, topic, arg: null, settled }))
+    return this.#admit(client, requests, now)
+  }
+
+  /** Subscriptions that there is room for by now. Those that have waited for too long are refused. */
+  takeDue(now: number): readonly SubscribeRequest[] {
+    const { due, late } = this.#room.takeDue(now)
+    for (const request of late) {
+      this.refuse(request, 'rate_limited', 'what was sent before is not read yet: answer each ping, then ask again')
+    }
+    return due
   }
 
   /** Notes that a request waits to be settled. */
@@ -176,7 +148,7 @@ export class ClientHub {
     const requests: SubscribeRequest[] = []
     for (const client of this.#audiences.get(key) ?? []) {
       const topic = client.topics.get(key)
-      if (topic !== undefined) requests.push(...this.subscribe(client, [topic]))
+      if (topic !== undefined) requests.push(this.request({ client, id: null, topic, arg: null }))
     }
     return requests
   }
@@ -184,7 +156,7 @@ export class ClientHub {
   /** From now on the client gets the topic. @returns whether it still wants it */
   accept(request: SubscribeRequest, { topic, epoch, seq, state, standing = null }: Acceptance): boolean {
     const { client, id } = request
-    if (!client.requests.delete(request)) return false
+    if (!this.#settle(request)) return false
     const key = topicKey(topic)
     const asked = topicKey(request.topic)
     if (asked !== key) this.#aliases.set(asked, key)
@@ -192,7 +164,7 @@ export class ClientHub {
     const subscribed = subscribedMessage(id, topic, epoch, seq, state !== null)
     // In one frame: what follows the answer is for this client alone, and a relay knows it by where it stands.
     client.queue.append(subscribed, ...[state, standing].filter((message) => message !== null))
-    this.#hasPending = true
+    this.#rounds.expect()
     client.topics.set(key, topic)
     this.#changed.add(client)
     const audience = this.#audiences.get(key)
@@ -204,11 +176,11 @@ export class ClientHub {
 
   refuse(request: SubscribeRequest, code: StreamErrorCode, detail: string): void {
     const { client, id, topic, arg } = request
-    if (!client.requests.delete(request)) return
+    if (!this.#settle(request)) return
     // It may have had the topic already: after an error it has not. A relay has: it asked for one more of its clients.
     if (!client.isInternal) this.#leave(client, this.#keyOf(topic))
     client.queue.append(errorMessage(id, code, detail, arg ?? describeTopic(topic)))
-    this.#hasPending = true
+    this.#rounds.expect()
     request.settled?.({ code, detail })
   }
 
@@ -230,18 +202,18 @@ export class ClientHub {
     // V8 keeps a text that was put together as its pieces until it is looked into: better once than for each client.
     message.charCodeAt(0)
     for (const { queue } of audience) queue.push(message, key)
-    this.#hasPending = true
+    this.#rounds.expect()
   }
 
   /** A message for one client. */
   sendTo(client: HubClient, message: string): void {
     client.queue.append(message)
-    this.#hasPending = true
+    this.#rounds.expect()
   }
 
   /** The owner has something to publish with the next flush: differences, which it works out only then. */
   expect(): void {
-    this.#hasPending = true
+    this.#rounds.expect()
   }
 
   /** How many clients have a topic. */
@@ -262,31 +234,41 @@ export class ClientHub {
   }
 
   /** What has to be kept of a client, should the object be evicted. */
-  attachment({ isInternal, queue, topics }: HubClient): ClientAttachment {
-    return { isInternal, settings: queue.settings, topics: isInternal ? [] : [...topics.keys()] }
+  attachment(client: HubClient): ClientAttachment {
+    const { isInternal, queue } = client
+    return { isInternal, settings: queue.settings, topics: isInternal ? [] : [...this.topicsOf(client).keys()] }
   }
 
-  /** Whether anything waits to be sent. */
+  /** What a client has, and what it waits for until there is room, by key. */
+  topicsOf(client: HubClient): ReadonlyMap<string, ClientTopic> {
+    const waiting = this.#room.waiting(client)
+    if (waiting.length === 0) return client.topics
+    const asked = waiting.map(({ topic }) => [this.#keyOf(topic), topic] as const)
+    return new Map([...client.topics, ...asked.filter(([key]) => !client.topics.has(key))])
+  }
+
+  /** Whether anything waits to be sent, or for room. */
   get isWaiting(): boolean {
-    return this.#hasPending || this.isMidRound
+    return this.#rounds.isWaiting || this.#room.hasWaiting
   }
 
-  /** To be asked at the end of each handler, as said above: whoever is told to wait has waited. */
   isDue(now: number): boolean {
-    const isDue = now >= this.wakeAt
-    if (!isDue && this.#hasPending && !this.isMidRound) this.#hasWaited = true
-    return isDue
+    return now >= this.wakeAt
+  }
+
+  /** What waits is not due yet. */
+  putOff(): void {
+    this.#rounds.putOff()
   }
 
   /** When {@link flush} is due; `Infinity` while there is nothing to do. */
   get wakeAt(): number {
-    if (this.isMidRound) return this.#pace.dueAt
-    return this.#hasPending ? Math.min(this.#pace.dueAt, this.#sweepAt) : this.#sweepAt
+    return this.#rounds.wakeAt
   }
 
   /** Whether a round has begun that the next {@link flush} goes on with. */
   get isMidRound(): boolean {
-    return this.#round !== null
+    return this.#rounds.isMidRound
   }
 
   /**
@@ -294,41 +276,20 @@ export class ClientHub {
    * room for.
    */
   flush(now: number): void {
-    this.#round ??= this.#beginRound(now)
-    let next = this.#serveNext(this.#round, now)
-    while (next !== undefined && !this.#pace.isSliceFull) next = this.#serveNext(this.#round, now)
-    if (next !== undefined) {
-      this.#pace.pause(now)
-      return
-    }
-    this.#round = null
+    const isCrowded = this.#isCrowded
+    const hasEnded = this.#rounds.serve(now, (client) => {
+      client.queue.flush(now, isCrowded)
+      if (client.queue.isOpen) this.#rounds.wakeBy(client.queue.wakeAt)
+      else this.remove(client)
+    })
     // Not before: what has only waited for its slice is no sign of a slow client.
-    this.#relieve()
-    this.#pace.end()
+    if (hasEnded) this.#relieve(now)
   }
 
   /** As {@link flush}, for every client at once. */
   flushAll(now: number): void {
     do this.flush(now)
     while (this.isMidRound)
-  }
-
-  /** @returns the client that was served; `undefined` where the round has ended */
-  #serveNext(round: Iterator<HubClient>, now: number): HubClient | undefined {
-    const client: HubClient | undefined = round.next().value
-    if (client === undefined) return undefined
-    client.queue.flush(now)
-    if (client.queue.isOpen) this.#sweepAt = Math.min(this.#sweepAt, client.queue.wakeAt)
-    else this.remove(client)
-    return client
-  }
-
-  #beginRound(now: number): Iterator<HubClient> {
-    this.#hasPending = false
-    this.#sweepAt = Number.POSITIVE_INFINITY
-    this.#pace.begin(now, this.#hasWaited)
-    this.#hasWaited = false
-    return this.#clients.values()
   }
 
   /** Ends one connection. */
@@ -342,26 +303,29 @@ export class ClientHub {
     for (const client of this.#clients) this.close(client, code, reason)
   }
 
-  /**
-   * Where clients together hold more than they may, the slowest of them are told to be slow, and given up where they
-   * were already.
-   */
-  #relieve(): void {
-    let total = 0
-    for (const { isInternal, queue } of this.#clients) if (!isInternal && queue.isOpen) total += queue.held
-    if (total <= MOST_HELD) return
-    const slowest = [...this.#clients].filter((client) => !client.isInternal && client.queue.isOpen)
-    slowest.sort((a, b) => b.queue.held - a.queue.held)
-    for (const client of slowest) {
-      total -= client.queue.held
-      if (client.queue.isSlow) {
-        client.queue.giveUp()
-        this.remove(client)
-      } else {
-        client.queue.slowDown()
-      }
-      if (total <= MOST_HELD) return
+  /** Lets go of who holds too much, and counts what the others have on their way. */
+  #relieve(now: number): void {
+    const { unacknowledged, lost } = relieve(this.#clients, now)
+    for (const client of lost) this.remove(client)
+    this.#isCrowded = unacknowledged > CROWDED
+    this.#room.count(unacknowledged)
+    // A stream of events does not say when it is read.
+    if (this.#room.hasWaiting) this.#rounds.wakeBy(now + LOOK_MS * this.#options.timeScale)
+  }
+
+  #admit(client: HubClient, requests: readonly SubscribeRequest[], now: number): readonly SubscribeRequest[] {
+    const admitted = this.#room.admit(client, requests, now)
+    if (this.#room.waiting(client).length > 0) {
+      this.#changed.add(client)
+      this.#rounds.expect()
     }
+    return admitted
+  }
+
+  /** @returns whether it was still to be settled */
+  #settle(request: SubscribeRequest): boolean {
+    this.#room.settled(request)
+    return request.client.requests.delete(request)
   }
 
   #keyOf(topic: ClientTopic): string {

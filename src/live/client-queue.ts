@@ -100,6 +100,26 @@ export class ClientQueue {
     return this.#watch.held + this.#waiting
   }
 
+  /** Characters that were sent and may be unread. */
+  get unacknowledged(): number {
+    return this.#watch.unacknowledged
+  }
+
+  /** Those, and what waits to be sent. */
+  get load(): number {
+    return this.#watch.unacknowledged + this.#waiting
+  }
+
+  /** Since when the client has owed an answer; `Infinity` where it owes none. */
+  get behindSince(): number {
+    return this.#watch.behindSince
+  }
+
+  /** Whether it has owed it for so long that it may not read at all. */
+  isOverdue(now: number): boolean {
+    return this.#watch.isOverdue(now)
+  }
+
   /** One message of a topic. */
   push(message: string, key: string): void {
     if (this.#conflation !== null) {
@@ -110,13 +130,17 @@ export class ClientQueue {
     if (this.#isFrameFull()) this.#send()
   }
 
-  /** Messages that belong together: where nothing is merged they share a frame. */
+  /**
+   * Messages that belong together: where nothing is merged they share a frame. The client has asked for them, and may ask
+   * for many before the next flush, so it is judged here, too.
+   */
   append(...messages: readonly string[]): void {
     for (const message of messages) {
       if (this.#conflation !== null) this.#conflation.add(message, keyOfMessage(message) ?? null)
       else this.#enqueue(message)
     }
     if (this.#isFrameFull()) this.#send()
+    if (this.#isOpen) this.#judge()
   }
 
   configure(settings: ClientSettings): void {
@@ -134,14 +158,19 @@ export class ClientQueue {
     return this.#watch.ponged(id)
   }
 
-  /** Sends what is due, judges how the client follows, and closes it where it does not. */
-  flush(now: number): void {
+  /**
+   * Sends what is due, judges how the client follows, and closes it where it does not.
+   * @param isCrowded clients together have much unacknowledged: it is asked sooner what it has read
+   */
+  flush(now: number, isCrowded = false): void {
     this.#now = now
+    if (!this.#isOpen) return
     this.#judge()
     if (!this.#isOpen) return
     if (this.#conflation !== null) this.#takeMerged(this.#conflation)
     const { buffer } = this.#socket
-    if (this.#pending.length > 0 || (buffer === undefined && this.#watch.isPingDue(now, 0))) this.#send()
+    if (this.#pending.length > 0 || (buffer === undefined && this.#watch.isPingDue(now, 0, isCrowded)))
+      this.#send(isCrowded)
     else if (buffer !== undefined && now - this.#sentAt >= KEEP_ALIVE_MS * this.#context.timeScale) {
       buffer.keepAlive()
       this.#sentAt = now
@@ -170,6 +199,7 @@ export class ClientQueue {
   /** Ends the connection of a client that does not follow; what is pending is not sent. */
   giveUp(): void {
     this.#pending = []
+    this.#characters = 0
     const isPinged = this.#socket.buffer === undefined
     this.close(1008, isPinged ? 'too slow: answer each ping with {"op":"pong","id":...}' : 'too slow')
   }
@@ -180,7 +210,7 @@ export class ClientQueue {
   }
 
   #judge(): void {
-    if (this.#socket.buffer !== undefined) this.#watch.left(this.#socket.buffer.unsent())
+    if (this.#socket.buffer !== undefined) this.#watch.left(this.#socket.buffer.unsent(), this.#now)
     const delivery = this.#watch.judge(this.#now, this.#waiting)
     if (delivery === 'lost') {
       this.giveUp()
@@ -244,8 +274,14 @@ export class ClientQueue {
     return this.#pending.length >= MAX_FRAME_MESSAGES || this.#characters >= MAX_FRAME_CHARACTERS
   }
 
-  #send(): void {
-    const isPingDue = this.#socket.buffer === undefined && this.#watch.isPingDue(this.#now, this.#characters)
+  #send(isCrowded = false): void {
+    if (!this.#isOpen) {
+      this.#pending = []
+      this.#characters = 0
+      return
+    }
+    const isPinged = this.#socket.buffer === undefined
+    const isPingDue = isPinged && this.#watch.isPingDue(this.#now, this.#characters, isCrowded)
     const pingId = isPingDue ? Math.floor(this.#context.random() * MAX_PING_ID) : null
     if (pingId !== null) this.#pending.push(pingMessage(pingId))
     const frame = `[${this.#pending.join(',')}]`

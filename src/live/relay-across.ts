@@ -2,9 +2,10 @@ import { symbolsAlike } from '../domain/quote-group.ts'
 import type { StreamErrorCode } from '../domain/stream-command.ts'
 import { type BookDepth, type ClientTopic, topicKey } from '../domain/topic.ts'
 import { AcrossLine } from './across-line.ts'
-import type { ClientHub, HubClient, SubscribeRequest } from './client-hub.ts'
+import type { ClientHub } from './client-hub.ts'
 import type { BookReading } from './consolidated.ts'
 import { ConsolidatedBook } from './consolidated-book.ts'
+import type { HubClient, SubscribeRequest } from './hub-client.ts'
 import { keyOfMessage, splitFrame, typeOfMessage } from './messages.ts'
 
 /** The best level is all that is shown; a few more, and it is known what comes after it. */
@@ -136,7 +137,7 @@ export class RelayAcross {
       buffer: { unsent: () => 0, keepAlive: () => undefined },
     }
     this.#client ??= this.#hub.add(socket, true, now)
-    return this.#hub.subscribe(this.#client, [topic])
+    return [...this.#hub.subscribe(this.#client, [topic], now)]
   }
 
   /** @returns the keys of the books that it was about */

@@ -1,5 +1,5 @@
 import { type ClientTopic, topicKey } from '../domain/topic.ts'
-import type { SubscribeRequest } from './client-hub.ts'
+import type { SubscribeRequest } from './hub-client.ts'
 
 /** What the feed cannot say now, it is asked again after this. */
 const RETRY_MS = 5_000

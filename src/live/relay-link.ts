@@ -1,6 +1,7 @@
 import type { ClientTopic } from '../domain/topic.ts'
 import { parseTopicKey, topicKey } from '../domain/topic.ts'
-import type { ClientHub, SubscribeRequest } from './client-hub.ts'
+import type { ClientHub } from './client-hub.ts'
+import type { SubscribeRequest } from './hub-client.ts'
 import { isStanding, keyOfMessage, linkGap, splitFrame, typeOfMessage } from './messages.ts'
 import { type Ask, RelayAsks } from './relay-asks.ts'
 import { RelayBooks } from './relay-books.ts'

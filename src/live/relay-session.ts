@@ -1,5 +1,6 @@
 import { ALL_EXCHANGES, parseTopicKey } from '../domain/topic.ts'
-import type { ClientHub, SubscribeRequest } from './client-hub.ts'
+import type { ClientHub } from './client-hub.ts'
+import type { SubscribeRequest } from './hub-client.ts'
 import { RelayAcross } from './relay-across.ts'
 import { type LinkEffect, RelayLink } from './relay-link.ts'
 

@@ -4,6 +4,8 @@ const MEGABYTE = 1_024 * KILOBYTE
 /** When the server asks a client how far it has read. All times here are real ones: clients are, on whatever clock. */
 const PING_BYTES = 256 * KILOBYTE
 const PING_MS = 5_000
+/** As often where all clients together have much unacknowledged: what has been read of it is to be known soon. */
+const CROWDED_PING_MS = 1_000
 /**
  * An object that is busy without pause hears no pong, however well its clients read: size alone says that one is lost
  * only when a ping has been open for so long, in real time.
@@ -66,6 +68,7 @@ interface Ping {
 export class SlowWatch {
   readonly #limits: SlowLimits
   readonly #pingMs: number
+  readonly #crowdedPingMs: number
   /** How much longer than said all times are. */
   readonly #stretch: number
   readonly #minLostMs: number
@@ -75,6 +78,10 @@ export class SlowWatch {
   #pingedAt: number
   #hasAnswered = false
   #isSlow = false
+  /** It is slow by what others hold, and has not caught up since. */
+  #isBehind = false
+  /** Of a socket that knows what was not taken: since when there has been something. */
+  #leftSince: number | null = null
   readonly #pings: Ping[] = []
 
   /** @param timeScale ms of `now` in a real one */
@@ -82,6 +89,7 @@ export class SlowWatch {
     this.#pingedAt = now
     this.#limits = isInternal ? INTERNAL_LIMITS : CLIENT_LIMITS
     this.#pingMs = PING_MS * timeScale
+    this.#crowdedPingMs = CROWDED_PING_MS * timeScale
     this.#stretch = timeScale
     this.#minLostMs = MIN_REAL_LOST_MS * timeScale
   }
@@ -99,9 +107,21 @@ export class SlowWatch {
     this.#sent += characters
   }
 
+  /** Since when it owes an answer, or has left something unread; `Infinity` where it does not. */
+  get behindSince(): number {
+    return this.#pings[0]?.at ?? this.#leftSince ?? Number.POSITIVE_INFINITY
+  }
+
+  /** Whether it has owed it for longer than one that reads does: an object that is busy hears no pong. */
+  isOverdue(now: number): boolean {
+    return now - this.behindSince >= this.#minLostMs
+  }
+
   /** Whether a ping belongs at the end of a frame of so many characters. */
-  isPingDue(now: number, characters: number): boolean {
-    return now - this.#pingedAt >= this.#pingMs || this.#sent + characters - this.#sentAtPing >= PING_BYTES
+  isPingDue(now: number, characters: number, isCrowded = false): boolean {
+    const isHurried = isCrowded && this.#pings.length === 0 && this.#sent > this.#acknowledged
+    const everyMs = isHurried ? this.#crowdedPingMs : this.#pingMs
+    return now - this.#pingedAt >= everyMs || this.#sent + characters - this.#sentAtPing >= PING_BYTES
   }
 
   /** When a ping is due by time. */
@@ -126,17 +146,24 @@ export class SlowWatch {
     this.#pings.splice(0, index + 1)
     this.#acknowledged = ping.sent
     this.#hasAnswered = true
+    this.#isBehind = false
     return true
   }
 
   /** All but so much has been taken: for a socket that knows. */
-  left(unsent: number): void {
+  left(unsent: number, now: number): void {
     this.#acknowledged = this.#sent - unsent
+    if (unsent > 0) {
+      this.#leftSince ??= now
+      return
+    }
+    this.#leftSince = null
+    this.#isBehind = false
   }
 
-  /** It is slow by what others hold, too, until it has caught up. */
+  /** It is slow by what others hold, too, until it has answered or read all. */
   slowDown(): void {
-    this.#isSlow = true
+    this.#isSlow = this.#isBehind = true
   }
 
   /** @param waiting characters that are held back and not sent yet */
@@ -150,7 +177,7 @@ export class SlowWatch {
     if (isTooMuch || size > mostBytes || unansweredMs >= lostMs) return 'lost'
     // It is well again when it has caught up, not as soon as it is just below the limit.
     if (size > slowBytes || unansweredMs >= slowMs) this.#isSlow = true
-    else if (size <= PING_BYTES && unansweredMs < PING_MS) this.#isSlow = false
+    else if (!this.#isBehind && size <= PING_BYTES && unansweredMs < PING_MS) this.#isSlow = false
     return this.#isSlow ? 'slow' : 'well'
   }
 }

@@ -6,9 +6,10 @@
 import type { Refusal } from '../domain/answer.ts'
 import { errorCodes, type FieldError } from '../domain/errors.ts'
 import { MAX_SUBSCRIPTIONS, readTopic, readTopicParam, type StreamErrorCode } from '../domain/stream-command.ts'
-import type { ClientTopic } from '../domain/topic.ts'
-import type { ClientHub, HubClient, SubscribeRequest, TopicRefusal } from './client-hub.ts'
+import { type ClientTopic, distinctTopics } from '../domain/topic.ts'
+import type { ClientHub } from './client-hub.ts'
 import type { ClientSocket } from './client-queue.ts'
+import type { HubClient, SubscribeRequest, TopicRefusal } from './hub-client.ts'
 
 /** When a browser that has lost the stream asks again. */
 const RETRY_MS = 2_000
@@ -86,19 +87,27 @@ export interface EventStreamOwner {
   readonly settle: (client: HubClient, requests: readonly SubscribeRequest[]) => void
 }
 
-/** Opens a stream once all its topics are accepted; where one is refused there is none, and every refusal is given. */
+/**
+ * Opens a stream once its topics are accepted; where one is refused there is none, and every refusal is given. Books that
+ * wait until what comes before them is read are settled in the stream: only there it can be.
+ */
 export async function openEventStream(
   { hub, now, settle }: EventStreamOwner,
   topics: readonly ClientTopic[],
 ): Promise<ReadableStream<Uint8Array> | Refusal> {
   const stream = new EventStream(() => hub.remove(client))
   const client = hub.add(stream, false, now())
-  const answers = topics.map(
-    (topic) => new Promise<TopicRefusal | null>((resolve) => settle(client, hub.subscribe(client, [topic], resolve))),
+  const answers = distinctTopics(topics).map(
+    (topic) =>
+      new Promise<TopicFault | null>((resolve) => {
+        const settled = (refusal: TopicRefusal | null) =>
+          resolve(refusal === null ? null : { index: topics.indexOf(topic), ...refusal })
+        const requests = hub.subscribe(client, [topic], now(), settled)
+        if (!requests.some((request) => request.topic === topic)) resolve(null)
+        settle(client, requests)
+      }),
   )
-  const faults = (await Promise.all(answers)).flatMap((answer, index) =>
-    answer === null ? [] : [{ index, ...answer }],
-  )
+  const faults = (await Promise.all(answers)).filter((answer) => answer !== null)
   const refused = refusal(faults, topics.length)
   if (refused === undefined) return stream.body
   hub.remove(client)

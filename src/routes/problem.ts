@@ -28,6 +28,7 @@ const problems = {
   no_data: { status: 503, title: 'No data yet' },
   feed_unavailable: { status: 503, title: 'Live feed unavailable' },
   feed_full: { status: 503, title: 'Feed serves no more clients' },
+  relay_full: { status: 503, title: 'Relay serves no more clients' },
   too_many_topics: { status: 503, title: 'Feed follows no more topics' },
   upgrade_required: { status: 426, title: 'Upgrade required' },
   stale_lease: { status: 503, title: 'Temporarily unavailable' },
@@ -73,7 +74,7 @@ export function renderProblem(failure: unknown, requestId: string): Response {
   if (status === 401) headers.set('WWW-Authenticate', 'Bearer realm="zvt-crypto"')
   // https://www.rfc-editor.org/rfc/rfc9110#name-426-upgrade-required
   if (status === 426) headers.set('Upgrade', 'websocket')
-  // Relays serve the streams of every exchange, as many clients as come.
+  // Relays serve the streams of every exchange, and many more clients.
   if (error.code === 'feed_full') headers.set('Link', '</v1/stream>; rel="alternate"')
   if (status === 429 || status === 503 || error.retryAfterMs !== undefined) {
     headers.set('Retry-After', String(Math.ceil((error.retryAfterMs ?? RETRY_AFTER_MS) / 1_000)))

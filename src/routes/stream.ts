@@ -19,7 +19,7 @@ const query = z.strictObject({
       type: 'array',
       items: { type: 'string' },
       description:
-        'What to begin with, repeated; SSE needs at least one: `trades:okx:BTC-USDT`, `candles:okx:BTC-USDT:1m`, `book:okx:BTC-USDT:20`, `status:okx`; ' +
+        'What to begin with, repeated (a topic counts once, however often it is named); SSE needs at least one: `trades:okx:BTC-USDT`, `candles:okx:BTC-USDT:1m`, `book:okx:BTC-USDT:20`, `status:okx`; ' +
         'on `/v1/stream` also `bbo:*:BTC-USDT:usd-like` and `arbitrage:*:BTC-USDT:0.1:okx=0.0005,binance=0.00075` (the least ' +
         'net spread and taker fees of your own, which may be left out)',
       example: ['trades:okx:BTC-USDT'],
@@ -50,7 +50,8 @@ const ofAll = createRoute({
   method: 'get',
   path: '/v1/stream',
   summary: 'Live data of every exchange, and across them',
-  description: 'A WebSocket, or server-sent events, from a relay near the client.',
+  description:
+    'A WebSocket, or server-sent events, from a relay near the client. One that has its clients answers 503 `relay_full`.',
   tags: ['Live'],
   request: { query },
   responses,

@@ -64,11 +64,32 @@ describe('StreamRelay', () => {
   })
 
   it('begins with the topics of the URL, or does not open', async () => {
-    const client = await connect('?topic=status:okx')
+    const client = await connect('?topic=status:okx&topic=status:okx')
     expect(await client.of('subscribed')).toMatchObject([{ id: null, ...status }])
     const refused = await relay.fetch('https://relay/v1/stream?topic=prices:okx', { headers: { Upgrade: 'websocket' } })
     expect(refused.status).toBe(400)
     expect(await refused.json()).toMatchObject({ code: 'invalid_request', errors: [{ path: 'topic' }] })
+  })
+
+  it('counts the topics of the URL as commands, each once', async () => {
+    const client = await connect(`?${Array(200).fill('topic=status:okx').join('&')}`)
+    client.say({ op: 'list' })
+    await client.of('subscriptions')
+    expect(await client.of('subscribed')).toHaveLength(1)
+  })
+
+  it('refuses more clients than it may have', async () => {
+    await runInDurableObject(deps.relay('weur', 2), async (_, state) => {
+      const full = new StreamRelay(state, { ...env, RELAY_CLIENTS: '1' })
+      await state.blockConcurrencyWhile(async () => undefined)
+      const open = () => full.fetch(new Request('https://relay/v1/stream', { headers: { Upgrade: 'websocket' } }))
+      const { webSocket } = await open()
+      const refused = await open()
+      expect(refused.status).toBe(503)
+      expect(await refused.json()).toMatchObject({ ok: false, code: 'relay_full' })
+      webSocket?.accept()
+      webSocket?.close(1000, 'done')
+    })
   })
 
   it('hands on refusals of the feed, with what the client sent', async () => {

@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest'
 import { decimal } from '../../src/domain/decimal.ts'
 import type { ClientTopic } from '../../src/domain/topic.ts'
-import type { ClientHub, SubscribeRequest } from '../../src/live/client-hub.ts'
+import type { ClientHub } from '../../src/live/client-hub.ts'
+import type { SubscribeRequest } from '../../src/live/hub-client.ts'
 import { splitFrame, TopicLine, tickerData, tradeData } from '../../src/live/messages.ts'
 import { createHub, TestClient } from './client.ts'
 
@@ -362,7 +363,7 @@ describe('frames', () => {
     /** What waits goes out so many ms after it was due. @returns how far the next round is */
     const round = (lateMs: number): number => {
       hub.publish(line.key, line.next(1, 2, trade(1)))
-      hub.isDue(now + 1)
+      hub.putOff()
       now = hub.wakeAt + lateMs
       hub.flush(now)
       hub.publish(line.key, line.next(1, 2, trade(1)))

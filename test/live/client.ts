@@ -1,5 +1,6 @@
 import { z } from 'zod'
-import { ClientHub, type HubClient, type HubOptions, type SubscribeRequest } from '../../src/live/client-hub.ts'
+import { ClientHub, type HubOptions } from '../../src/live/client-hub.ts'
+import type { HubClient, SubscribeRequest } from '../../src/live/hub-client.ts'
 import { splitFrame } from '../../src/live/messages.ts'
 
 const message = z.looseObject({

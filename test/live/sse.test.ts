@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { decimal } from '../../src/domain/decimal.ts'
 import type { ClientTopic } from '../../src/domain/topic.ts'
-import type { SubscribeRequest } from '../../src/live/client-hub.ts'
+import type { SubscribeRequest } from '../../src/live/hub-client.ts'
 import { TopicLine, tradeData } from '../../src/live/messages.ts'
 import { openEventStream, readEventTopics } from '../../src/live/sse.ts'
 import { createHub } from './client.ts'

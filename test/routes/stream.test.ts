@@ -109,6 +109,15 @@ describe('GET /v1/stream/{exchange}', () => {
 })
 
 describe('GET /v1/stream', () => {
+  it('says when to come back where the relay has its clients', async () => {
+    const refusal = { ok: false, code: 'relay_full', detail: 'this relay has its clients' }
+    const { object } = objectWith(() => Response.json(refusal, { status: 503 }))
+    const { response } = await askWith('/v1/stream', { relay: object }, { headers: UPGRADE })
+    expect(response.headers.get('Retry-After')).toBe('5')
+    expect(response.headers.get('Link')).toBeNull()
+    expect(await problem(response)).toMatchObject({ status: 503, code: 'relay_full', detail: refusal.detail })
+  })
+
   it('goes to a relay of the region', async () => {
     const { object } = objectWith(accept)
     const cf = { continent: 'AS' }

@@ -21,11 +21,14 @@ export const errorMeanings = {
   exchange_unavailable: 'The exchange does not answer, or has blocked us for a while.',
   geo_blocked: 'The exchange does not serve the region that it is asked from.',
   rate_limited:
-    'Too much was asked for: `Retry-After` says when to come back. On a stream: too many commands, and it is closed.',
+    'Too much was asked for: `Retry-After` says when to come back. On a stream: too many commands, and it is closed; ' +
+    'or, for a book, more than is read: answer each ping, then ask again.',
   not_in_sync: 'The order book is not known to be right just now: there is no answer, rather than an old one.',
   no_data: 'Nothing has come of it yet.',
   feed_unavailable: 'The live feed is not running, or does not answer, for example because it restarts.',
   feed_full: 'The feed serves no more clients itself: connect to `/v1/stream`, as `Link` says.',
+  relay_full:
+    'The relay serves no more clients (`RELAY_CLIENTS`): come back after `Retry-After`, or connect to `/v1/stream/{exchange}`.',
   too_many_topics:
     'The feed follows as many topics, or books, as it may (`FEED_TOPICS`, `FEED_BOOKS`), or a relay counts with as many fees ' +
     'of clients: ask again later.',
