@@ -4,6 +4,7 @@ import type { KnownTop } from './book-top.ts'
 import { Latest, type LatestValues } from './latest.ts'
 import { MarketTopic, type Probe, type TopicSurroundings } from './market-topic.ts'
 import { bboData, fundingData, openInterestData, tickerData } from './messages.ts'
+import type { UpstreamStream } from './upstream-stream.ts'
 
 const latestChannels = ['ticker', 'bbo', 'funding', 'open-interest'] as const
 type LatestChannel = (typeof latestChannels)[number]
@@ -21,6 +22,8 @@ export class LatestTopic extends MarketTopic {
   readonly #probe: Probe
   /** It has heard how things stand: what has changed since then means something. */
   #isWhole = false
+  /** What these have brought is of before an outage: nothing that comes now is joined to it. */
+  readonly #outdated = new Set<UpstreamStream>()
   /** Since when there were only changes, or when the whole values were asked for because of that. */
   #partialSince: number | null = null
   /** Events leave out what has not changed: one that is lost is not made up for by the next. */
@@ -48,13 +51,25 @@ export class LatestTopic extends MarketTopic {
     return { depth: 1, sequence: null, bids: bid === null ? [] : [bid], asks: ask === null ? [] : [ask] }
   }
 
-  override receive(event: MarketEvent, _socket: number, now: number, isPartial: boolean): void {
+  override receive(
+    event: MarketEvent,
+    _socket: number,
+    now: number,
+    isPartial: boolean,
+    stream: UpstreamStream | null = null,
+  ): void {
     if (!isLatest(event) || event.channel !== this.#channel) return
     if (isPartial) this.#isByChanges = true
     else this.#isWhole = true
     // What it leaves out would be told as if the exchange did not send it.
-    if (!this.#isWhole) this.#awaitWhole(now)
-    else if (this.latest.receive(event, now)) this.#tell(event.exchangeTime ?? now, now)
+    if (!this.#isWhole) {
+      this.#awaitWhole(now)
+      return
+    }
+    this.#partialSince = null
+    if (this.#outdated.size > 0) this.latest.forget(this.#outdated)
+    this.#outdated.clear()
+    if (this.latest.receive(event, now, stream)) this.#tell(now)
   }
 
   override state(key: string): string | null {
@@ -63,8 +78,10 @@ export class LatestTopic extends MarketTopic {
     return this.line(key)?.state(newest.exchangeTime, newest.receivedTime, newest.values) ?? null
   }
 
-  /** What stands is still the newest that was heard: its times say how old it is. */
-  override lost(): void {}
+  /** What stands is still the newest that was heard, and its times say how old it is, until something newer is. */
+  override lost(_socket: number, _now: number, heir: number | null, stream: UpstreamStream): void {
+    if (heir === null) this.#outdate(stream)
+  }
 
   override suspect(now: number): void {
     if (!this.#isByChanges || now - this.#repairedAt < REPAIR_MS) return
@@ -75,11 +92,18 @@ export class LatestTopic extends MarketTopic {
   /** Whoever finds it stale subscribes to it anew as well. */
   override stale(now: number): void {
     this.notify('stale', now, { since: now })
+    for (const stream of this.streams) if (stream.pace.state === 'stale') this.#outdate(stream)
   }
 
-  #tell(exchangeTime: number, now: number): void {
-    this.dataTime = exchangeTime
+  #outdate(stream: UpstreamStream): void {
+    this.#outdated.add(stream)
+    this.#isWhole = false
+    this.#partialSince = null
+  }
+
+  #tell(now: number): void {
     const newest = this.#newest()
+    this.dataTime = newest?.exchangeTime ?? now
     if (newest !== null) this.publish(newest.exchangeTime, now, newest.values)
   }
 

@@ -115,8 +115,11 @@ export abstract class MarketTopic {
     return this.lines.get(key)
   }
 
-  /** @param isPartial whether it says only what has changed since the events before it */
-  abstract receive(event: MarketEvent, socket: number, now: number, isPartial: boolean): void
+  /**
+   * @param isPartial whether it says only what has changed since the events before it
+   * @param stream that brought it; absent where that is not known
+   */
+  abstract receive(event: MarketEvent, socket: number, now: number, isPartial: boolean, stream?: UpstreamStream): void
 
   /** What one who has just subscribed should know first, as a message; `null` where there is nothing yet. */
   abstract state(key: string, now: number): string | null
@@ -124,8 +127,9 @@ export abstract class MarketTopic {
   /**
    * The socket is gone. What depends on its order is void.
    * @param heir the socket that has delivered the same meanwhile; `null`: something may be missing
+   * @param stream the one of its streams that the socket carried
    */
-  abstract lost(socket: number, now: number, heir: number | null): void
+  abstract lost(socket: number, now: number, heir: number | null, stream: UpstreamStream): void
 
   /** A frame that may have been about this topic could not be read, or the topic was found stale. */
   abstract suspect(now: number): void
