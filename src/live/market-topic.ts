@@ -2,7 +2,7 @@ import type { MarketEvent } from '../domain/event.ts'
 import type { StoredInstrument } from '../domain/series.ts'
 import type { ClientTopic } from '../domain/topic.ts'
 import type { Heard } from '../exchanges/stream.ts'
-import type { KnownTop } from './book-top.ts'
+import { type BookTop, hasMoved, type KnownTop } from './book-top.ts'
 import type { FeedEffect, FeedInput, Newest } from './feed-io.ts'
 import type { LineNumbers } from './line-numbers.ts'
 import { TopicLine } from './messages.ts'
@@ -87,6 +87,17 @@ export abstract class MarketTopic {
   /** The best levels as last heard, for a topic whose probe is `book`; `null` where there are none to compare. */
   top(): KnownTop | null {
     return null
+  }
+
+  /**
+   * Whether REST shows best levels that were not heard, for a topic whose probe is `book`.
+   * @param _since when its stream was last heard, or subscribed
+   * @returns `null` where another answer is needed to say it
+   */
+  isBehind(newest: BookTop, _since: number): boolean | null {
+    const top = this.top()
+    // A book that is not in sync has its own ways.
+    return top !== null && hasMoved(top, newest)
   }
 
   /**
