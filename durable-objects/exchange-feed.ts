@@ -39,15 +39,17 @@ export class ExchangeFeed extends DurableObject<Env> {
   readonly #app = createDeps(this.env)
   #feed: Promise<Running> | undefined
   #order: Order | undefined
+  /** What it has run for, and goes on with whenever it is woken; `undefined` where nothing of it is kept. */
+  #exchange: string | undefined
 
   constructor(ctx: DurableObjectState, env: Env) {
     super(ctx, env)
     // Whatever wakes an evicted object: it goes on where it was, clients included.
     void ctx.blockConcurrencyWhile(async () => {
       this.#order = await ctx.storage.get<Order>('order')
-      const exchange = await ctx.storage.get<string>('exchange')
+      this.#exchange = await ctx.storage.get<string>('exchange')
       // One that has moved has just forgotten everything: it is told so when it is called.
-      if (exchange !== undefined) await this.#run(exchange).catch(() => undefined)
+      if (this.#exchange !== undefined) await this.#run(this.#exchange).catch(() => undefined)
     })
   }
 
@@ -117,13 +119,20 @@ export class ExchangeFeed extends DurableObject<Env> {
     return clients.sockets.open(request, isInternal)
   }
 
-  /** The watchdog: that it came is nearly enough, for the constructor has done the rest. */
+  /** The watchdog: that it came is nearly enough, for the constructor has done the rest, unless that failed. */
   override async alarm(): Promise<void> {
-    const feed = await this.#feed
-    if (feed === undefined || !this.#mayRun) return
+    const exchange = this.#exchange
+    if (exchange === undefined || !this.#mayRun) return
+    // Before anything can fail: what fails is tried again with the next alarm, and nothing else may ever wake the feed.
     await this.#arm()
-    feed.clients.sockets.forget()
-    await saveMarks(this.ctx.storage, feed.runtime.checkpoint())
+    try {
+      const feed = await this.#run(exchange)
+      feed.clients.sockets.forget()
+      await saveMarks(this.ctx.storage, feed.runtime.checkpoint())
+    } catch (error) {
+      // An alarm that fails is run again by the runtime, and given up after some times.
+      console.error('the feed could not go on', { exchange, error: String(error) })
+    }
   }
 
   override webSocketMessage(socket: WebSocket, message: string | ArrayBuffer): void {
@@ -162,6 +171,7 @@ export class ExchangeFeed extends DurableObject<Env> {
     if (!this.#mayRun || feed.runtime.isRunning) return feed
     feed.runtime.start()
     // One that has run goes on by itself whenever it is woken.
+    this.#exchange = exchange
     await this.ctx.storage.put({ exchange, name: feedName(this.#app.config, exchange) })
     await this.#arm()
     return feed
@@ -233,6 +243,7 @@ export class ExchangeFeed extends DurableObject<Env> {
 
   /** Nothing wakes it any more, but whoever calls it. */
   async #forget(): Promise<void> {
+    this.#exchange = undefined
     await this.ctx.storage.deleteAlarm()
     await this.ctx.storage.deleteAll()
   }

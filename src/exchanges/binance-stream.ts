@@ -45,7 +45,8 @@ export const binanceStream = {
   bookRule: { spot: 'contiguous', perpetual: 'bridged' },
   tradeRecovery: { spot: 'byId', perpetual: 'byId' },
   candles: 'streamed',
-  bbo: 'streamed',
+  // Each update of them, and none at first: https://developers.binance.com/docs/binance-spot-api-docs/web-socket-streams#individual-symbol-book-ticker-streams
+  bbo: 'streamed-changes',
   heartbeat: null,
 
   streamsOf({ channel, instrument, interval }: StreamTopic): readonly StreamName[] {

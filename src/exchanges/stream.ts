@@ -13,8 +13,8 @@ export interface StreamApi {
   readonly tradeRecovery: Readonly<Partial<Record<InstrumentKind, TradeRecovery>>>
   /** Whether candles are streamed, or are built from the trades. */
   readonly candles: 'streamed' | 'from-trades'
-  /** Whether the best prices are streamed whenever they change, or are those of the book. */
-  readonly bbo: 'streamed' | 'from-book'
+  /** Whether the best prices are streamed, first as they stand; only as they change; or are those of the book. */
+  readonly bbo: 'streamed' | 'streamed-changes' | 'from-book'
   /** What must be sent so that the exchange keeps a quiet socket open; `null` where its pings are answered by the runtime. */
   readonly heartbeat: { readonly everyMs: number; readonly frame: string } | null
 

@@ -13,7 +13,7 @@ export class BuiltBboTopic extends LatestTopic implements BookListener {
   readonly #book: BookTopic
 
   constructor(instrument: StoredInstrument, book: BookTopic, surroundings: TopicSurroundings) {
-    super(instrument, 'bbo', 'book', surroundings)
+    super(instrument, { channel: 'bbo', probe: 'book', beginsWhole: true }, surroundings)
     this.#book = book
     book.listeners.add(this)
   }

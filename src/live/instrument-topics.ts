@@ -59,7 +59,8 @@ export class InstrumentTopics {
   ): MarketTopic | undefined {
     const topic = this.of(event)
     if (topic === undefined || (stream !== undefined && !stream.topics.has(topic))) return undefined
-    topic.receive(this.#countsContracts ? resolveEvent(event, this.instrument) : event, socket, now, isPartial)
+    const resolved = this.#countsContracts ? resolveEvent(event, this.instrument) : event
+    topic.receive(resolved, socket, now, isPartial, stream)
     return topic
   }
 }

@@ -7,13 +7,9 @@ import type {
   TickerEvent,
   TickerValues,
 } from '../domain/event.ts'
-import { type BboValues, wholeBbo, wholeFunding, wholeOpenInterest, wholeTicker } from '../domain/whole-values.ts'
-
-/**
- * An event older than the newest is left out, as a duplicated frame or a slower socket brings it, but only for so long
- * after the newest: were that one wrong about its time or its counter, nothing would be believed any more.
- */
-const LATE_MS = 10_000
+import { type BboValues, wholeBbo, wholeOpenInterest, wholeTicker } from '../domain/whole-values.ts'
+import { LatestFunding, type Source } from './latest-funding.ts'
+import { isOlder, type Stamp } from './latest-stamp.ts'
 
 /** Values as they stand, whole: what the exchange never sent is `null`. */
 export interface LatestValues<T> {
@@ -24,16 +20,14 @@ export interface LatestValues<T> {
   readonly receivedTime: number
 }
 
-interface Counted<T> extends LatestValues<T> {
-  readonly sequence: number | null
-}
+type Stamped<T> = LatestValues<T> & Stamp
 
 /** The newest values of one instrument, put together from events that may only say what has changed. */
 export class Latest {
-  #ticker: Counted<TickerValues> | null = null
-  #bbo: Counted<BboValues> | null = null
-  #funding: Counted<FundingValues> | null = null
-  #openInterest: Counted<OpenInterestValues> | null = null
+  #ticker: Stamped<TickerValues> | null = null
+  #bbo: Stamped<BboValues> | null = null
+  #openInterest: Stamped<OpenInterestValues> | null = null
+  readonly #funding = new LatestFunding()
 
   /** `null` before the first event of that channel. */
   get ticker(): LatestValues<TickerValues> | null {
@@ -45,7 +39,7 @@ export class Latest {
   }
 
   get funding(): LatestValues<FundingValues> | null {
-    return this.#funding
+    return this.#funding.newest
   }
 
   get openInterest(): LatestValues<OpenInterestValues> | null {
@@ -55,20 +49,22 @@ export class Latest {
   /**
    * Takes in what an event says.
    * @param receivedTime ms by our clock
+   * @param source what has brought it, where several bring the parts of one channel
    * @returns whether it was taken: not, where it is older than what stands
    */
-  receive(event: TickerEvent | BboEvent | FundingEvent | OpenInterestEvent, receivedTime: number): boolean {
+  receive(
+    event: TickerEvent | BboEvent | FundingEvent | OpenInterestEvent,
+    receivedTime: number,
+    source: Source = null,
+  ): boolean {
+    if (event.channel === 'funding') return this.#funding.receive(event, receivedTime, source)
     const { exchangeTime } = event
     const sequence = event.channel === 'bbo' ? event.sequence : null
     const stamp = { exchangeTime, sequence, receivedTime }
-    // The parts of funding come by streams of their own, each with its own clock.
-    if (event.channel !== 'funding' && isOlder(stamp, this.#of(event))) return false
+    if (isOlder(stamp, this.#of(event))) return false
     switch (event.channel) {
       case 'ticker':
         this.#ticker = { values: wholeTicker(this.#ticker?.values ?? null, event), ...stamp }
-        break
-      case 'funding':
-        this.#funding = { values: wholeFunding(this.#funding?.values ?? null, event), ...stamp }
         break
       case 'open-interest':
         this.#openInterest = { values: wholeOpenInterest(this.#openInterest?.values ?? null, event), ...stamp }
@@ -80,12 +76,16 @@ export class Latest {
     return true
   }
 
-  /** What stands is not known to be right any more. */
-  forget(): void {
-    this.#ticker = this.#bbo = this.#funding = this.#openInterest = null
+  /**
+   * What stands is not known to be right any more.
+   * @param sources of funding only what these have brought is meant
+   */
+  forget(sources: ReadonlySet<Source> = new Set()): void {
+    this.#ticker = this.#bbo = this.#openInterest = null
+    this.#funding.forget(sources)
   }
 
-  #of({ channel }: TickerEvent | BboEvent | OpenInterestEvent): Counted<unknown> | null {
+  #of({ channel }: TickerEvent | BboEvent | OpenInterestEvent): Stamp | null {
     switch (channel) {
       case 'ticker':
         return this.#ticker
@@ -95,13 +95,4 @@ export class Latest {
         return this.#openInterest
     }
   }
-}
-
-type Stamp = Omit<Counted<unknown>, 'values'>
-
-function isOlder(stamp: Stamp, newest: Stamp | null): boolean {
-  if (newest === null || stamp.receivedTime - newest.receivedTime > LATE_MS) return false
-  if (stamp.exchangeTime !== null && newest.exchangeTime !== null && stamp.exchangeTime !== newest.exchangeTime)
-    return stamp.exchangeTime < newest.exchangeTime
-  return stamp.sequence !== null && newest.sequence !== null && stamp.sequence < newest.sequence
 }

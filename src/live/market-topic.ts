@@ -2,7 +2,7 @@ import type { MarketEvent } from '../domain/event.ts'
 import type { StoredInstrument } from '../domain/series.ts'
 import type { ClientTopic } from '../domain/topic.ts'
 import type { Heard } from '../exchanges/stream.ts'
-import type { KnownTop } from './book-top.ts'
+import { type BookTop, hasMoved, type KnownTop } from './book-top.ts'
 import type { FeedEffect, FeedInput, Newest } from './feed-io.ts'
 import type { LineNumbers } from './line-numbers.ts'
 import { TopicLine } from './messages.ts'
@@ -90,6 +90,17 @@ export abstract class MarketTopic {
   }
 
   /**
+   * Whether REST shows best levels that were not heard, for a topic whose probe is `book`.
+   * @param _since when its stream was last heard, or subscribed
+   * @returns `null` where another answer is needed to say it
+   */
+  isBehind(newest: BookTop, _since: number): boolean | null {
+    const top = this.top()
+    // A book that is not in sync has its own ways.
+    return top !== null && hasMoved(top, newest)
+  }
+
+  /**
    * Serves a client topic from now on.
    * @param begun its line, where another topic has served it so far
    */
@@ -115,8 +126,11 @@ export abstract class MarketTopic {
     return this.lines.get(key)
   }
 
-  /** @param isPartial whether it says only what has changed since the events before it */
-  abstract receive(event: MarketEvent, socket: number, now: number, isPartial: boolean): void
+  /**
+   * @param isPartial whether it says only what has changed since the events before it
+   * @param stream that brought it; absent where that is not known
+   */
+  abstract receive(event: MarketEvent, socket: number, now: number, isPartial: boolean, stream?: UpstreamStream): void
 
   /** What one who has just subscribed should know first, as a message; `null` where there is nothing yet. */
   abstract state(key: string, now: number): string | null
@@ -124,8 +138,9 @@ export abstract class MarketTopic {
   /**
    * The socket is gone. What depends on its order is void.
    * @param heir the socket that has delivered the same meanwhile; `null`: something may be missing
+   * @param stream the one of its streams that the socket carried
    */
-  abstract lost(socket: number, now: number, heir: number | null): void
+  abstract lost(socket: number, now: number, heir: number | null, stream: UpstreamStream): void
 
   /** A frame that may have been about this topic could not be read, or the topic was found stale. */
   abstract suspect(now: number): void

@@ -55,13 +55,13 @@ export function endRotation(old: UpstreamSocket, replacement: UpstreamSocket, no
 /** The successor carries the stream from now on; where it has not delivered it yet, something may be missing. */
 export function inherit(stream: UpstreamStream, from: UpstreamSocket, now: number): void {
   const heir = stream.inherit(now) ? (stream.socket?.id ?? null) : null
-  for (const topic of topicsOn(stream)) topic.lost(from.id, now, heir)
+  for (const topic of topicsOn(stream)) topic.lost(from.id, now, heir, stream)
 }
 
 /** The successor is gone, or does not get it: the socket that carries the stream goes on alone. */
 export function stay(stream: UpstreamStream, successor: UpstreamSocket, now: number): void {
   stream.stay()
-  for (const topic of topicsOn(stream)) topic.lost(successor.id, now, stream.socket?.id ?? null)
+  for (const topic of topicsOn(stream)) topic.lost(successor.id, now, stream.socket?.id ?? null, stream)
 }
 
 function isHeard({ isSignOfLife, isReady, heardAt }: UpstreamStream, now: number): boolean {

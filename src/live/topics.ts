@@ -49,14 +49,17 @@ export function createTopic({
       return new BookTopic(instrument, surroundings, rule)
     }
     case 'ticker':
-      return new LatestTopic(instrument, channel, 'trade', surroundings)
+      return new LatestTopic(instrument, { channel, probe: 'trade', beginsWhole: true }, surroundings)
     case 'bbo':
       if (source instanceof BookTopic) return new BuiltBboTopic(instrument, source, surroundings)
-      return new LatestTopic(instrument, channel, 'book', surroundings)
+      return new LatestTopic(instrument, { channel, probe: 'book', beginsWhole: api.bbo === 'streamed' }, surroundings)
     case 'funding':
+      // The mark price is sent every few seconds, changed or not.
+      return new LatestTopic(instrument, { channel, probe: 'clock', beginsWhole: true }, surroundings)
     case 'open-interest':
-      // The mark price and the open interest are sent every few seconds, changed or not.
-      return new LatestTopic(instrument, channel, 'clock', surroundings)
+      // OKX sends it when it has changed, for which somebody must trade:
+      // https://www.okx.com/docs-v5/en/#public-data-websocket-open-interest-channel
+      return new LatestTopic(instrument, { channel, probe: 'trade', beginsWhole: true }, surroundings)
     case 'liquidations':
       return new LiquidationsTopic(instrument, surroundings)
   }

@@ -117,8 +117,8 @@ export class Upstream {
     if (stream.rejections === 1) stream.isRejectionTold = false
     for (const topic of topicsOn(stream)) {
       // What it has brought is no longer kept right by anybody.
-      if (successor !== null) topic.lost(successor.id, now, socket?.id ?? null)
-      if (socket !== null) topic.lost(socket.id, now, null)
+      if (successor !== null) topic.lost(successor.id, now, socket?.id ?? null, stream)
+      if (socket !== null) topic.lost(socket.id, now, null, stream)
       if (!stream.isRejectionTold && !stream.isOptional) topic.rejected(reason, now)
     }
     stream.isRejectionTold = true
@@ -171,7 +171,7 @@ export class Upstream {
     for (const socket of [...this.sockets.values()]) {
       this.#close(socket, 'stopped')
       for (const stream of socket.streams.values())
-        for (const topic of topicsOn(stream)) topic.lost(socket.id, now, null)
+        for (const topic of topicsOn(stream)) topic.lost(socket.id, now, null, stream)
     }
     for (const stream of this.streams.values()) {
       stream.leave(now)
@@ -302,7 +302,7 @@ export class Upstream {
       else {
         stream.leave(now)
         this.#seekHome(stream)
-        for (const topic of topicsOn(stream)) topic.lost(socket.id, now, null)
+        for (const topic of topicsOn(stream)) topic.lost(socket.id, now, null, stream)
       }
     }
   }

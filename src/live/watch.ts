@@ -1,5 +1,4 @@
 import type { Answer } from '../domain/answer.ts'
-import { hasMoved } from './book-top.ts'
 import type { FeedEffect, Newest } from './feed-io.ts'
 import type { MarketTopic, Probe } from './market-topic.ts'
 import type { Upstream } from './upstream.ts'
@@ -17,8 +16,11 @@ const FLOWING_MS = 10_000
 /** Streams that speak by the clock do so far more often than this: a socket of nothing else that is silent is dead. */
 const CLOCK_SILENCE_MS = 60_000
 /**
- * One that speaks by the clock, and has spoken, is dead after so long, whatever its usual pace: index prices of OKX come
- * ten times a second while they change, else once a minute. https://www.okx.com/docs-v5/en/#public-data-websocket-index-tickers-channel
+ * One that speaks by the clock is dead after so long, whatever its usual pace, and though it has never spoken: funding
+ * rates of OKX come every 30 to 90 s, its index prices ten times a second while they change, else once a minute. All
+ * others come every few seconds.
+ * https://www.okx.com/docs-v5/en/#public-data-websocket-funding-rate-channel
+ * https://www.okx.com/docs-v5/en/#public-data-websocket-index-tickers-channel
  */
 const CLOCK_STREAM_SILENCE_MS = 120_000
 /** Where REST does not answer, a silent socket is replaced after so many questions; each time in vain, twice as many. */
@@ -88,12 +90,15 @@ export class Watch {
     else {
       socket.unanswered = stream.unanswered = 0
       this.#replacedBlindly.delete(stream.endpoint)
-      const isBehind = [...stream.topics].some((topic) => isNewer(topic, answer.value, stream.pace.since))
-      if (isBehind) inquiry.staleAt = now + DELIVERY_MS
+      const verdicts = [...stream.topics].map((topic) => isNewer(topic, answer.value, stream.pace.since))
+      if (verdicts.includes(true)) inquiry.staleAt = now + DELIVERY_MS
       else {
         this.#inquiries.delete(socket)
-        stream.pace.quiet(now)
-        for (const topic of stream.topics) topic.quiet()
+        if (verdicts.includes(null)) stream.pace.again(now)
+        else {
+          stream.pace.quiet(now)
+          for (const topic of stream.topics) topic.quiet()
+        }
       }
     }
   }
@@ -121,13 +126,14 @@ export class Watch {
     }
   }
 
-  /** Its silence is the proof, as soon as it is known to speak: nothing has to be asked. */
+  /** Its silence is the proof: nothing has to be asked. One that its topics can do without may not exist at all. */
   #judgeByClock(stream: UpstreamStream, socket: UpstreamSocket, now: number): void {
-    const { pace } = stream
-    const isDead = pace.spacing !== null && now - pace.since >= CLOCK_STREAM_SILENCE_MS
+    const { pace, dataAt, isOptional } = stream
+    const isExpected = dataAt !== null || !isOptional
+    const isDead = isExpected && now - pace.since >= CLOCK_STREAM_SILENCE_MS
     if (isDead || isSilent(socket, CLOCK_SILENCE_MS, now)) this.#stale(stream, socket, now)
-    else if (pace.spacing === null) pace.quiet(now)
-    else pace.again(now)
+    else if (isExpected) pace.again(now)
+    else pace.quiet(now)
   }
 
   #stale(stream: UpstreamStream, socket: UpstreamSocket, now: number): void {
@@ -136,8 +142,11 @@ export class Watch {
     const isAllSilent = isSilent(socket, FLOWING_MS, now)
     for (const topic of isAllSilent ? topicsOf(socket) : stream.topics) topic.stale(now)
     if (isAllSilent) this.#upstream.abandon(socket, 'silent', now)
-    else if (stream.retries === 2) this.#upstream.abandon(socket, `${stream.name} stays silent`, now)
-    else this.#upstream.resubscribe(stream, now)
+    else if (stream.retries === 2) {
+      // It is tried for all of them that stay silent at once, not for each in its turn.
+      for (const other of socket.streams.values()) if (other.retries === 1) other.retries = 2
+      this.#upstream.abandon(socket, `${stream.name} stays silent`, now)
+    } else this.#upstream.resubscribe(stream, now)
   }
 
   #noAnswer(stream: UpstreamStream, socket: UpstreamSocket, now: number): void {
@@ -205,11 +214,12 @@ function retryDelay(retries: number): number {
   return retries < 2 ? 0 : Math.min(LONGEST_RETRY_MS, FIRST_RETRY_MS * 2 ** retries)
 }
 
-/** @param since when the stream was last heard, or subscribed */
-function isNewer(topic: MarketTopic, newest: Newest, since: number): boolean {
+/**
+ * @param since when the stream was last heard, or subscribed
+ * @returns `null` where another answer is needed to say it
+ */
+function isNewer(topic: MarketTopic, newest: Newest, since: number): boolean | null {
   if (newest.what === 'trade')
     return newest.time !== null && newest.time > Math.max(topic.dataTime ?? 0, since) + CLOCK_TOLERANCE_MS
-  const top = topic.top()
-  // A book that is not in sync has its own ways.
-  return top !== null && hasMoved(top, newest)
+  return topic.isBehind(newest, since)
 }

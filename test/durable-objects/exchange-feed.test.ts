@@ -1,6 +1,7 @@
 import { evictDurableObject, runDurableObjectAlarm, runInDurableObject } from 'cloudflare:test'
 import { env, exports } from 'cloudflare:workers'
 import { beforeAll, describe, expect, it } from 'vitest'
+import { ExchangeFeed } from '../../durable-objects/exchange-feed.ts'
 import { claimLease } from '../../src/store/leases.ts'
 import { prepare } from '../faults/scenario.ts'
 import { Listener } from '../live-faults/listener.ts'
@@ -141,5 +142,30 @@ describe('a feed that ends', () => {
     await evictDurableObject(moved)
     await runDurableObjectAlarm(moved)
     expect(await runInDurableObject(moved, (_feed, { storage }) => storage.list())).toEqual(new Map())
+    expect(await runInDurableObject(moved, (_feed, { storage }) => storage.getAlarm())).toBeNull()
+  })
+})
+
+it('STREAMS=off: a feed that was told to run and could not begin tries again with each alarm', async () => {
+  await feed('coinbase').stop('coinbase')
+  await runInDurableObject(feed('coinbase'), async (_feed, state) => {
+    const { storage } = state
+    // Marks that cannot be read stand for whatever may fail as it begins.
+    await storage.put({ exchange: 'coinbase', order: 'start', marks: null })
+    await storage.delete('name')
+    const failing = new ExchangeFeed(state, { ...env, STREAMS: 'off' })
+    await state.blockConcurrencyWhile(async () => undefined)
+    await failing.alarm()
+    expect(await storage.getAlarm()).not.toBeNull()
+    expect(await storage.get('name')).toBeUndefined()
+
+    await storage.put('marks', { values: 0, candles: {} })
+    await failing.alarm()
+    expect(await storage.getAlarm()).not.toBeNull()
+    expect(await storage.get('name')).toContain('coinbase')
+
+    await failing.stop('coinbase')
+    await failing.alarm()
+    expect(await storage.getAlarm()).toBeNull()
   })
 })

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { MINUTE, Play, SECOND, topicOf } from './session.ts'
-import { okx } from './session-exchange.ts'
+import { DAY, HOUR, MINUTE, Play, SECOND, topicOf } from './session.ts'
+import { binance, okx } from './session-exchange.ts'
 
 const BYBIT = 'ticker:bybit:BTC-USDT-PERP'
 const WHOLE = {
@@ -101,6 +101,127 @@ describe('one that joins others at a stream that says how things stand only once
     played.frame(bybitTicker('snapshot', ALL))
     expect(played.told(FUNDING).at(-1)?.data).toMatchObject({ rate: '0.0001', markPrice: '100' })
   })
+})
+
+describe('what comes after an outage', () => {
+  const NEW = { ...WHOLE, lastPrice: '200', prevPrice24h: '190', highPrice24h: '210', lowPrice24h: '180' }
+
+  it('is not joined to what was heard before it: changes without the whole are nothing', () => {
+    const played = new Play('bybit')
+    played.demand(BYBIT)
+    played.frame(bybitTicker('snapshot', WHOLE))
+    played.drop()
+    played.wait(2 * HOUR)
+    operations(played)
+    played.wait(8 * SECOND, () => played.frame(bybitTicker('delta', { lastPrice: '200' })))
+    expect(operations(played)).toEqual([])
+    played.wait(5 * SECOND, () => played.frame(bybitTicker('delta', { lastPrice: '200' })))
+    expect(operations(played)).toEqual(['unsubscribe', 'subscribe'])
+    expect(played.told(BYBIT, 'ticker')).toHaveLength(1)
+    played.frame(bybitTicker('snapshot', NEW))
+    played.frame(bybitTicker('delta', { lastPrice: '201' }))
+    expect(played.told(BYBIT, 'ticker').at(-1)?.data).toMatchObject({ last: '201', open: '190', high: '210' })
+  })
+
+  it('is not joined to what the whole of now leaves out', () => {
+    const played = new Play('bybit')
+    const key = 'open-interest:bybit:BTC-USDT-PERP'
+    played.demand(key)
+    played.frame(bybitTicker('snapshot', { openInterest: '100', openInterestValue: '6000000' }))
+    played.drop()
+    played.wait(MINUTE)
+    played.frame(bybitTicker('snapshot', { openInterest: '90' }))
+    expect(played.told(key, 'open-interest').at(-1)?.data).toEqual({ openInterest: '90', value: null })
+  })
+
+  it('is not joined either where REST has shown that the stream is stale', () => {
+    const played = new Play('bybit')
+    played.demand(BYBIT, 'trades:bybit:ETH-USDT-PERP')
+    const flow = (ms: number) => played.wait(ms, () => played.trade('ETHUSDT', played.now))
+    played.frame(bybitTicker('snapshot', WHOLE))
+    played.newest = () => ({ ok: true, value: { what: 'trade', time: played.now } })
+    flow(15 * SECOND)
+    expect(played.told(BYBIT).map(({ type }) => type)).toEqual(['ticker', 'stale'])
+    played.frame(bybitTicker('delta', { lastPrice: '200' }))
+    expect(played.told(BYBIT, 'ticker')).toHaveLength(1)
+    played.frame(bybitTicker('snapshot', NEW))
+    expect(played.told(BYBIT, 'ticker').at(-1)?.data).toMatchObject({ last: '200', open: '190' })
+  })
+
+  it('goes on where a younger socket has taken over', () => {
+    const played = new Play('binance')
+    const key = 'funding:binance:BTC-USDT-PERP'
+    played.demand(key)
+    const mark = () => {
+      const payload = { e: 'markPriceUpdate', E: played.now, s: 'BTCUSDT', p: '1', i: '1', r: '0', T: 1 }
+      for (const socket of played.open) played.frame(binance('btcusdt@markPrice@1s', payload), socket)
+    }
+    played.wait(DAY, mark)
+    expect(played.sockets.size).toBe(2)
+    expect(played.told(key).every(({ data }) => data['markPrice'] === '1')).toBe(true)
+  })
+})
+
+describe('funding that comes by several streams', () => {
+  const KEY = 'funding:okx:BTC-USDT-PERP'
+  const instId = 'BTC-USDT-SWAP'
+  const rate = (played: Play) => {
+    const ts = String(played.now)
+    const record = { instType: 'SWAP', instId, fundingRate: '0.0001', fundingTime: '9000', nextFundingTime: '9999', ts }
+    played.frame(okx('funding-rate', instId, [record]))
+  }
+  const mark = (played: Play, markPx: string) =>
+    played.frame(okx('mark-price', instId, [{ instType: 'SWAP', instId, markPx, ts: String(played.now) }]))
+  const index = (played: Play) => {
+    const record = { instId: 'BTC-USDT', idxPx: '99', high24h: '1', low24h: '1', open24h: '1', ts: String(played.now) }
+    played.frame(okx('index-tickers', 'BTC-USDT', [record]))
+  }
+
+  it('has no rate of before an outage beside a mark price of after it', () => {
+    const played = new Play('okx')
+    played.demand(KEY)
+    rate(played)
+    mark(played, '100')
+    expect(played.told(KEY).at(-1)?.data).toMatchObject({ rate: '0.0001', markPrice: '100' })
+    played.drop()
+    played.wait(2 * HOUR)
+    mark(played, '200')
+    expect(played.told(KEY).at(-1)?.data).toMatchObject({ rate: null, nextFundingTime: null, markPrice: '200' })
+    rate(played)
+    expect(played.told(KEY).at(-1)?.data).toMatchObject({ rate: '0.0001', nextFundingTime: 9000, markPrice: '200' })
+  })
+
+  it('goes on without what a stream has brought that is stale, and with all else', () => {
+    const played = new Play('okx')
+    played.demand(KEY)
+    played.wait(2 * SECOND, () => index(played))
+    const flow = (ms: number) =>
+      played.wait(ms, () => {
+        if (played.now % MINUTE === 0) rate(played)
+        mark(played, '100')
+      })
+    flow(119 * SECOND)
+    expect(played.told(KEY).at(-1)?.data).toMatchObject({ rate: '0.0001', markPrice: '100', indexPrice: '99' })
+    flow(15 * SECOND)
+    expect(played.told(KEY, 'stale')).toHaveLength(1)
+    expect(played.told(KEY).at(-1)?.data).toMatchObject({ rate: '0.0001', markPrice: '100', indexPrice: null })
+    index(played)
+    expect(played.told(KEY).at(-1)?.data).toMatchObject({ rate: '0.0001', markPrice: '100', indexPrice: '99' })
+  })
+})
+
+it('a mark price is not followed by an older one', () => {
+  const played = new Play('binance')
+  const key = 'funding:binance:BTC-USDT-PERP'
+  played.demand(key)
+  for (const [ms, p] of [
+    [2_000, '102'],
+    [1_000, '101'],
+  ] as const) {
+    const payload = { e: 'markPriceUpdate', E: played.now + ms, s: 'BTCUSDT', p, i: '1', r: '0', T: 1 }
+    played.frame(binance('btcusdt@markPrice@1s', payload))
+  }
+  expect(played.told(key).map(({ data }) => data['markPrice'])).toEqual(['102'])
 })
 
 describe('the open interest of an exchange that sends what has changed', () => {

@@ -1,4 +1,4 @@
-import { expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { decimal } from '../../src/domain/decimal.ts'
 import type { BboEvent, FundingEvent, TickerEvent } from '../../src/domain/event.ts'
 import { Latest } from '../../src/live/latest.ts'
@@ -51,6 +51,45 @@ it('leaves out what is older, by time or else by counter', () => {
   // A counter may fall after maintenance: time decides.
   expect(latest.receive(bbo(6, 1, { bid: level('6') }), 12)).toBe(true)
   expect(latest.receive(bbo(6, 1, { bid: level('7') }), 13)).toBe(true)
+})
+
+describe('funding', () => {
+  const funding = (exchangeTime: number | null, values: FundingEvent['values']): FundingEvent => ({
+    channel: 'funding',
+    exchangeSymbol,
+    exchangeTime,
+    values,
+  })
+
+  it('is as new in each of its members as that was said: a newer mark price keeps out no rate', () => {
+    const latest = new Latest()
+    latest.receive(funding(102, { markPrice: decimal('102') }), 10)
+    expect(latest.receive(funding(101, { markPrice: decimal('101') }), 11)).toBe(false)
+    expect(latest.receive(funding(100, { rate: decimal('0.1') }), 12)).toBe(true)
+    expect(latest.funding).toMatchObject({ values: { markPrice: '102', rate: '0.1' }, exchangeTime: 102 })
+    // Changes of one moment that come late: only what has not been said since.
+    expect(latest.receive(funding(101, { rate: decimal('0.2'), markPrice: decimal('101') }), 13)).toBe(true)
+    expect(latest.funding).toMatchObject({ values: { markPrice: '102', rate: '0.2' }, receivedTime: 13 })
+  })
+
+  it('is not held up for ever by a time that was wrong', () => {
+    const latest = new Latest()
+    latest.receive(funding(9e12, { markPrice: decimal('1') }), 0)
+    expect(latest.receive(funding(100, { markPrice: decimal('2') }), 10_000)).toBe(false)
+    expect(latest.receive(funding(101, { markPrice: decimal('2') }), 10_001)).toBe(true)
+    expect(latest.funding).toMatchObject({ values: { markPrice: '2' }, exchangeTime: 101 })
+  })
+
+  it('forgets only what some have brought', () => {
+    const latest = new Latest()
+    const [one, other] = [{}, {}]
+    latest.receive(funding(1, { markPrice: decimal('1') }), 10, one)
+    latest.receive(funding(2, { rate: decimal('0.1') }), 11, other)
+    latest.forget(new Set([one]))
+    expect(latest.funding).toMatchObject({ values: { markPrice: null, rate: '0.1' }, receivedTime: 11 })
+    latest.forget(new Set([other]))
+    expect(latest.funding).toBeNull()
+  })
 })
 
 it('is not held up for ever by a time or a counter that was wrong', () => {

@@ -200,8 +200,15 @@ describe('a socket of which everything is silent', () => {
     played.demand(`${channels[0]}`, `${channels[1]}`, `${channels[2]}:1m`, `${channels[3]}:20`)
     const snapshot = { kind: 'snapshot', from: -1, to: 1, bids: [['9', '1']], asks: [['11', '1']] } as const
     for (const socket of played.open) {
-      if (exchange === 'okx') played.frame(okxBook('A-USDT', snapshot), socket)
-      if (exchange === 'bybit') played.frame(bybitBook('AUSDT', snapshot), socket)
+      if (exchange === 'okx') {
+        played.frame(okxBook('A-USDT', snapshot), socket)
+        const best = { asks: [['11', '1', '0', '1']], bids: [['9', '1', '0', '1']], ts: '1000', seqId: 1 }
+        played.frame(okx('bbo-tbt', 'A-USDT', [best]), socket)
+      }
+      if (exchange === 'bybit') {
+        const book = bybitBook('AUSDT', snapshot)
+        for (const frame of [book, book.replace('orderbook.1000', 'orderbook.1')]) played.frame(frame, socket)
+      }
     }
     played.wait(DAY)
     // One rotation on Binance; the two paths of OKX.
