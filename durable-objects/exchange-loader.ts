@@ -49,8 +49,8 @@ export class ExchangeLoader extends DurableObject<Env> {
   #loader: Promise<Loading> | undefined
   #pokedAs: string | undefined
   readonly #openCandles = new Map<string, { readonly at: number; readonly answer: Promise<OpenCandles> }>()
-  #lastRunAt: number | null = null
-  #lastError: string | null = null
+  /** When the run that is under way began: the memo does not tell before its housekeeping is done. */
+  #runningSince: number | null = null
 
   /** Wakes the loader: it runs at once, unless it is running already. */
   async poke(exchange: string): Promise<void> {
@@ -63,31 +63,36 @@ export class ExchangeLoader extends DurableObject<Env> {
   override async alarm(): Promise<void> {
     const exchange = await this.#exchange()
     if (exchange === undefined) return
+    const startedAt = this.#app.clock.now()
+    this.#runningSince = startedAt
     try {
-      await this.#runAt(await this.#run(exchange))
-      this.#lastError = null
+      await this.#runAt(await this.#run(exchange, startedAt))
     } catch (error) {
       console.error('loader run failed', { exchange, error: String(error) })
       if (error instanceof AppError && error.code === 'stale_lease') return this.#resign()
-      this.#lastError = error instanceof AppError ? error.detail : 'the database did not answer'
+      const lastError = error instanceof AppError ? error.detail : 'the database did not answer'
+      await this.ctx.storage.put('memo', { ...(await this.#memo()), lastRunAt: startedAt, lastError })
       await this.#runAt(this.#app.clock.now() + RETRY_MS)
+    } finally {
+      this.#runningSince = null
     }
   }
 
   async status(exchange: string): Promise<LoaderStatus> {
     const { connector, http, store } = await this.#deps(exchange)
     const memo = await this.#memo()
+    const lastRunAt = this.#runningSince ?? memo.lastRunAt
     const { instruments, rejected } = await store.countInstruments()
     const alarm = await this.ctx.storage.getAlarm()
     const hosts = http.status()
     const nextRunAt = alarm === null ? null : this.#app.clock.at(alarm)
     return {
       exchange: connector.exchange,
-      state: loaderState(hosts, this.#lastRunAt, nextRunAt, this.#app.clock.now()),
+      state: loaderState(hosts, lastRunAt, nextRunAt, this.#app.clock.now()),
       hosts,
-      lastRunAt: this.#lastRunAt,
+      lastRunAt,
       nextRunAt,
-      lastError: this.#lastError,
+      lastError: memo.lastError,
       instrumentsRefreshedAt: memo.instrumentsRefreshedAt,
       instruments,
       rejectedInstruments: rejected,
@@ -143,11 +148,10 @@ export class ExchangeLoader extends DurableObject<Env> {
   }
 
   /** One run; returns when the next is due. */
-  async #run(exchange: string): Promise<number> {
+  async #run(exchange: string, startedAt: number): Promise<number> {
     const deps = await this.#deps(exchange)
-    this.#lastRunAt = deps.clock.now()
-    const deadline = this.#lastRunAt + RUN_MS
-    const memo = await keepHouse(deps, await this.#memo(), deadline)
+    const deadline = startedAt + RUN_MS
+    const memo = await keepHouse(deps, { ...(await this.#memo()), lastRunAt: startedAt }, deadline)
     await this.ctx.storage.put('memo', memo)
     let nextRun: number
     try {
@@ -155,7 +159,7 @@ export class ExchangeLoader extends DurableObject<Env> {
     } finally {
       await this.ctx.storage.put('spent', deps.http.spent())
     }
-    await this.ctx.storage.put('memo', await checkStored(deps, memo))
+    await this.ctx.storage.put('memo', { ...(await checkStored(deps, memo)), lastError: null })
     return Math.min(nextRun, housekeepingDueAt(memo))
   }
 

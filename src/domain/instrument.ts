@@ -85,3 +85,8 @@ export function parseSymbol(text: string): SymbolQuery | undefined {
   if (base === undefined || quote === undefined) return undefined
   return { by: 'symbol', symbol: formatSymbol(base, quote, suffix === undefined ? 'spot' : 'perpetual') }
 }
+
+/** A name as {@link parseSymbol} would read it again. */
+export function formatQuery(query: SymbolQuery): string {
+  return query.by === 'symbol' ? query.symbol : formatZvtId(query.exchange, query.kind, query.joined)
+}

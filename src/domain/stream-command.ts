@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import type { ErrorCode } from './errors.ts'
 import { formatZvtId, parseSymbol } from './instrument.ts'
-import { type Interval, isInterval } from './interval.ts'
+import { type Interval, intervals, isInterval } from './interval.ts'
 import { formatFees, parseFees } from './own-fees.ts'
 import { INVERSE_SIZES, isInverseSymbol, isQuoteGroup, quoteGroups } from './quote-group.ts'
 import {
@@ -223,7 +223,7 @@ export function readTopic(arg: unknown, exchanges: readonly string[], pathExchan
   }
   const topic = { channel, exchange, symbol: named.symbol, interval: null, depth: null }
   if (channel === 'candles') {
-    if (!isInterval(interval)) return refused('unknown_interval', 'interval must be like 1m, 1h or 1d')
+    if (!isInterval(interval)) return refused('unknown_interval', `interval must be one of ${intervals.join(', ')}`)
     return { ok: true, topic: { ...topic, interval } }
   }
   if (channel === 'book') {

@@ -18,7 +18,7 @@ export const DEFAULT_SYMBOLS = ['BTC-USDT', 'ETH-USDT', 'SOL-USDT', 'XRP-USDT', 
 export const DEFAULT_INTERVALS = ['1m', '1h', '1d'] as const satisfies readonly Interval[]
 export const DEFAULT_PAST_MS = 3 * DAY
 
-/** When things that are done now and then were last done; ms UTC, kept in the object's storage. */
+/** When runs, and things that are done now and then, were last done; ms UTC, kept in the object's storage. */
 export interface LoaderMemo {
   readonly instrumentsTriedAt: number
   readonly instrumentsRefreshedAt: number | null
@@ -26,6 +26,9 @@ export interface LoaderMemo {
   readonly checkedAt: number
   /** Whether the default series have been recorded, or need not be. */
   readonly seeded: boolean
+  /** When the last run began, and why it failed, in words that are safe for clients; `null` where it did not. */
+  readonly lastRunAt: number | null
+  readonly lastError: string | null
 }
 
 export const NEW_MEMO: LoaderMemo = {
@@ -34,6 +37,8 @@ export const NEW_MEMO: LoaderMemo = {
   rolledUpAt: 0,
   checkedAt: 0,
   seeded: false,
+  lastRunAt: null,
+  lastError: null,
 }
 
 /** Refreshes the lists of instruments, records the default series of a fresh deployment, and rolls up, where due. */

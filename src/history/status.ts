@@ -6,7 +6,7 @@ export interface LoaderStatus {
   /**
    * - `running`: work is under way or due; `idle`: all that is wanted is there;
    * - `degraded`: some hosts answer, others do not; `blocked`: none does;
-   * - `never-run`: not poked since it was created.
+   * - `never-run`: nothing has run since it was created.
    */
   readonly state: LoaderState
   readonly hosts: readonly HostStatus[]

@@ -5,6 +5,7 @@ import { intervals } from '../domain/interval.ts'
 import { isInSeconds, parseTime } from '../domain/time.ts'
 import { type ExchangeName, exchangeNames, isExchangeName } from '../exchanges/registry.ts'
 import type { AppContext } from './context.ts'
+import { noSuchExchange } from './params.ts'
 
 /** An exchange as it stands in a JSON body; {@link loadableExchanges} says whether anything can be loaded from it. */
 export const exchangeSchema = z
@@ -31,10 +32,7 @@ export async function loadableExchanges(
   const own = await c.var.catalog.ownExchanges()
   const errorsOf = (isWanted: (name: string) => boolean, message: string) =>
     names.flatMap((name, index) => (isWanted(name) ? [{ path: pathOf(index), message }] : []))
-  const unknown = errorsOf(
-    (name) => !isExchangeName(name) && !own.includes(name),
-    'is not an exchange that is known here',
-  )
+  const unknown = errorsOf((name) => !isExchangeName(name) && !own.includes(name), noSuchExchange(own))
   const sent = errorsOf(
     (name) => own.includes(name),
     'has nothing that could be loaded: its data is sent to /v1/ingest',
@@ -63,7 +61,7 @@ const TIME_RULE = 'must be milliseconds since 1970 or ISO 8601, before the year 
 
 /** A time as it stands in a JSON body: ms UTC, or ISO 8601. */
 export const timeSchema = z
-  .union([z.int(), z.string()], TIME_RULE)
+  .union([z.int(), z.string()], { error: ({ input }) => (input === undefined ? 'is required' : TIME_RULE) })
   .transform((value, context) => {
     const time = parseTime(String(value))
     const areSeconds = isInSeconds(String(value))

@@ -29,7 +29,10 @@ export const candleHeaders = {
     description: 'With `source=trades`: `compared`, not with `all=true`',
     schema: { type: 'integer' },
   },
-  'X-Candles-Differing': { description: 'With `source=trades`: `differing`', schema: { type: 'integer' } },
+  'X-Candles-Differing': {
+    description: 'With `source=trades`: `differing`, not with `all=true`',
+    schema: { type: 'integer' },
+  },
   ETag: text('For `If-None-Match`; not with `includeOpen`, `all=true` or `source=trades`'),
 } as const
 

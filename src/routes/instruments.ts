@@ -23,6 +23,7 @@ import {
   kindParam,
   limitParam,
   symbolParam,
+  unknownSymbol,
 } from './params.ts'
 import { jsonResponse, problemResponses } from './responses.ts'
 
@@ -144,7 +145,7 @@ instrumentsRouter.openapi(get, async (c) => {
   const { exchange, symbol } = c.req.valid('param')
   const { instrument } = await findInstrument(c, exchange, symbol)
   const row = await readInstrumentRow(c.var.sessions.forExchange(exchange), instrument.id)
-  if (row === undefined) throw new AppError('unknown_instrument', `symbol is not an instrument of ${exchange}`)
+  if (row === undefined) throw new AppError('unknown_instrument', await unknownSymbol(c, [exchange], symbol))
   return c.json(toInstrument(row), 200)
 })
 

@@ -1,22 +1,29 @@
 import { z } from '@hono/zod-openapi'
 import { AppError } from '../domain/errors.ts'
-import { instrumentKinds, parseAsset, parseSymbol, type SymbolQuery } from '../domain/instrument.ts'
+import { shown } from '../domain/ingest-fields.ts'
+import {
+  formatQuery,
+  instrumentKinds,
+  kindOfSymbol,
+  parseAsset,
+  parseSymbol,
+  type SymbolQuery,
+} from '../domain/instrument.ts'
 import { intervals } from '../domain/interval.ts'
 import { isInSeconds, parseTime } from '../domain/time.ts'
-import { type ExchangeName, exchangeNames, isExchangeName } from '../exchanges/registry.ts'
+import { connectorFor, type ExchangeName, exchangeNames, isExchangeName } from '../exchanges/registry.ts'
 import type { CatalogEntry } from '../store/catalog.ts'
 import type { AppContext } from './context.ts'
 
 /** What an exchange may be called, in URLs and bindings. */
 export const EXCHANGE = /^[a-z][a-z0-9_]{0,31}$/
 
-/** An exchange of ours or one that a user has registered; {@link findInstrument} and {@link checkExchange} say whether it is. */
+/**
+ * An exchange of ours or one that a user has registered; {@link findInstrument} and {@link checkExchange} say whether it
+ * is, and which there are: of a name that cannot be one as of any other.
+ */
 export const anyExchangeParam = z
   .string()
-  .refine((text) => EXCHANGE.test(text), {
-    error: 'there is no such exchange',
-    params: { code: 'unknown_exchange' },
-  })
   .openapi({ type: 'string', example: 'binance', description: 'As `/v1/exchanges` lists them' })
 
 /** No name of an instrument comes near this, in any script and form. */
@@ -108,8 +115,13 @@ export async function checkExchange(c: AppContext, exchange: string): Promise<vo
   if (isExchangeName(exchange)) return
   const own = await c.var.catalog.ownExchanges()
   if (own.includes(exchange)) return
-  const message = `there is no such exchange; there are ${[...exchangeNames, ...own].join(', ')}`
+  const message = noSuchExchange(own)
   throw new AppError('unknown_exchange', `exchange: ${message}`, { errors: [{ path: 'exchange', message }] })
+}
+
+/** @param own the exchanges that users have registered */
+export function noSuchExchange(own: readonly string[]): string {
+  return `there is no such exchange; there are ${[...exchangeNames, ...own].join(', ')}`
 }
 
 /**
@@ -131,7 +143,7 @@ export function hasNoLiveData(exchange: string): string {
 
 /**
  * @param path the parameter that named it, for the error
- * @throws AppError `unknown_exchange`, `unknown_instrument`
+ * @throws AppError `unknown_exchange`, `unknown_instrument`; `no_data` before the first list of instruments
  */
 export async function findInstrument(
   c: AppContext,
@@ -140,9 +152,36 @@ export async function findInstrument(
   path = 'symbol',
 ): Promise<CatalogEntry> {
   const isElsewhere = symbol.by === 'joined' && symbol.exchange !== exchange
-  const entry = isElsewhere ? undefined : await c.var.catalog.find(exchange, symbol)
+  const entry = isElsewhere || !EXCHANGE.test(exchange) ? undefined : await c.var.catalog.find(exchange, symbol)
   if (entry !== undefined) return entry
   await checkExchange(c, exchange)
-  const message = isElsewhere ? 'names another exchange than the call' : `is not an instrument of ${exchange}`
-  throw new AppError('unknown_instrument', `${path} ${message}`, { errors: [{ path, message }] })
+  const message = isElsewhere ? 'names another exchange than the call' : await unknownSymbol(c, [exchange], symbol)
+  const isKnown = isElsewhere || (await isListLoaded(c, exchange, symbol))
+  const detail = isKnown ? `${path}: ${message}` : message
+  throw new AppError(isKnown ? 'unknown_instrument' : 'no_data', detail, { errors: [{ path, message }] })
+}
+
+/** Why nothing has been found under a symbol on any of these exchanges, for its field. */
+export async function unknownSymbol(c: AppContext, exchanges: readonly string[], symbol: SymbolQuery): Promise<string> {
+  for (const exchange of exchanges) if (!(await isListLoaded(c, exchange, symbol))) return notLoadedYet(exchange)
+  return notAnInstrument(exchanges, symbol)
+}
+
+/** Whether the exchange's own list has been read that a symbol would be in. */
+async function isListLoaded(c: AppContext, exchange: string, symbol: SymbolQuery): Promise<boolean> {
+  const kind = symbol.by === 'symbol' ? kindOfSymbol(symbol.symbol) : symbol.kind
+  const isOffered = connectorFor(exchange)?.rest.baseUrl[kind] !== undefined
+  return !isOffered || c.var.catalog.hasListed(exchange, kind)
+}
+
+function notLoadedYet(exchange: string): string {
+  return `the instruments of ${exchange} have not been loaded yet: see /v1/exchanges/${exchange}/status`
+}
+
+function notAnInstrument(exchanges: readonly string[], symbol: SymbolQuery): string {
+  const name = formatQuery(symbol)
+  const list = exchanges.length === 1 ? `/v1/instruments?exchange=${exchanges[0]}` : '/v1/instruments'
+  const message = `${shown(name)} is not an instrument of ${exchanges.join(', ')}: ${list} lists them`
+  const isUpperCase = symbol.by === 'joined' || name === name.toUpperCase()
+  return isUpperCase ? message : `${message}; symbols are upper case, such as BTC-USDT`
 }

@@ -11,7 +11,7 @@ const descriptions = {
   415: 'The body is not JSON',
   422: 'Understood, but it cannot be carried out: `errors` names why',
   426: 'Neither a WebSocket nor server-sent events were asked for',
-  503: 'The database or the exchange does not answer',
+  503: 'The database or the exchange does not answer, or nothing has come of it yet',
 } as const
 
 type ProblemStatus = keyof typeof descriptions

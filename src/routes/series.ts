@@ -14,7 +14,7 @@ import { bookmarkHeader, bookmarkParameter } from './headers.ts'
 import { cursorParam, listSchema, nextPage } from './lists.ts'
 import { adminSecurity, requireAdmin } from './middleware/admin.ts'
 import { jsonBody } from './middleware/json-body.ts'
-import { anyExchangeParam, booleanParam, intervalParam, limitParam, symbolParam } from './params.ts'
+import { anyExchangeParam, booleanParam, intervalParam, limitParam, symbolParam, unknownSymbol } from './params.ts'
 import { pokeLoaders } from './poke.ts'
 import { jsonResponse, problemResponses } from './responses.ts'
 
@@ -149,7 +149,7 @@ async function resolveRequest(c: AppContext, { series }: z.infer<typeof requestS
     for (const [place, [index, entry]] of entries.entries()) {
       const instrument = instruments[place]
       const refuse = (field: string, message: string) => errors.push({ path: `series[${index}].${field}`, message })
-      if (instrument === undefined) refuse('symbol', `is not an instrument of ${exchange}`)
+      if (instrument === undefined) refuse('symbol', await unknownSymbol(c, [exchange], entry.symbol.query))
       for (const interval of entry.intervals) {
         if (!(interval in native)) refuse('intervals', notNative(exchange, interval, Object.keys(native)))
         if (instrument === undefined) continue

@@ -1,7 +1,7 @@
 import { and, desc, eq, isNull, type SQL, sql } from 'drizzle-orm'
 import { drizzle } from 'drizzle-orm/d1'
 import type { Clock } from '../domain/clock.ts'
-import type { SymbolQuery } from '../domain/instrument.ts'
+import type { InstrumentKind, SymbolQuery } from '../domain/instrument.ts'
 import { type Interval, isInterval, type Window } from '../domain/interval.ts'
 import type { StoredInstrument } from '../domain/series.ts'
 import { coverage, exchanges, instrumentAliases, instruments, series } from './schema.ts'
@@ -35,6 +35,7 @@ export class Catalog {
   readonly #stores: Stores
   readonly #clock: Clock
   #own: { readonly names: readonly string[]; readonly until: number } | undefined
+  readonly #listed = new Set<string>()
   readonly #entries = new Map<string, { readonly entry: CatalogEntry; readonly until: number }>()
 
   constructor(stores: Stores, clock: Clock) {
@@ -62,6 +63,26 @@ export class Catalog {
     const names = rows.map(({ name }) => name).sort()
     this.#own = { names, until: now + KEPT_MS }
     return names
+  }
+
+  /** Whether an exchange's own list of such instruments has ever been read: once it has, it stays so. */
+  async hasListed(exchange: string, kind: InstrumentKind): Promise<boolean> {
+    const key = `${exchange} ${kind}`
+    if (this.#listed.has(key)) return true
+    const row = await drizzle(this.#stores.storeFor(exchange))
+      .select({ id: instruments.id })
+      .from(instruments)
+      .where(
+        and(
+          eq(instruments.exchange, exchange),
+          eq(instruments.kind, kind),
+          eq(instruments.listed, true),
+          eq(instruments.registered, false),
+        ),
+      )
+      .get()
+    if (row !== undefined) this.#listed.add(key)
+    return row !== undefined
   }
 
   /** Forgets everything: this isolate has changed the set of series. */

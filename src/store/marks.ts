@@ -11,10 +11,16 @@ export interface SeriesMarks {
   readonly verifiedTo: number | null
   /** Its last attempts to load anything failed. */
   readonly isFailing: boolean
+  /** `null` where it is not recorded. */
+  readonly recordedFrom: number | null
+  /** Of backfills that are neither cancelled nor finished; aligned, may overlap. */
+  readonly backfills: readonly Window[]
 }
 
 /** SQL: the columns of `series` that make a {@link MarksRow}. */
-export const MARKS = 'revision, version, first_candle_time, verified_to, failures > 0 AS is_failing'
+export const MARKS = `revision, version, first_candle_time, verified_to, failures > 0 AS is_failing, recorded_from,
+  (SELECT group_concat(start_time || ',' || end_time, ';') FROM backfill_windows
+    WHERE series_id = series.id AND cancelled_at IS NULL AND finished_at IS NULL) AS backfills`
 
 /** {@link SeriesMarks} as the database has them. */
 export interface MarksRow {
@@ -23,6 +29,8 @@ export interface MarksRow {
   readonly first_candle_time: number | null
   readonly verified_to: number | null
   readonly is_failing: number
+  readonly recorded_from: number | null
+  readonly backfills: string | null
 }
 
 /** A row's marks in the names and types of the domain. */
@@ -33,6 +41,8 @@ export function toMarks(row: MarksRow): SeriesMarks {
     firstCandleTime: row.first_candle_time,
     verifiedTo: row.verified_to,
     isFailing: row.is_failing === 1,
+    recordedFrom: row.recorded_from,
+    backfills: splitList(row.backfills).map(parseWindow),
   }
 }
 

@@ -22,6 +22,6 @@ test('no line is wider than the terminal', () => {
 })
 
 test('100 % is only said of what is whole', () => {
-  expect(renderLine([nearly])).toBe('coinbase 99.9 % (21,521 candles, 78 empty, 1 gaps)')
+  expect(renderLine([nearly])).toBe('coinbase 99.9 % (21,521 candles, 78 empty, 1 gap)')
   expect(renderLine([half, full])).toBe('okx 50.0 %, coinbase 100.0 % (32,321 candles, 79 empty, 12 gaps)')
 })

@@ -23,7 +23,7 @@ export function renderBars(progress: readonly Progress[], columns: number): stri
   return progress.map((one) => {
     const filled = Math.floor(share(one) * width)
     const bar = '█'.repeat(filled) + '░'.repeat(width - filled)
-    const counts = `${grouped(one.present).padStart(7)} candles ${one.empty} empty ${one.gaps} gaps`
+    const counts = `${grouped(one.present).padStart(7)} candles ${one.empty} empty ${gapsOf(one.gaps)}`
     return `${one.exchange.padEnd(NAME_WIDTH)} ${bar} ${percent(one).padStart(7)} ${counts}`.slice(0, columns)
   })
 }
@@ -35,9 +35,13 @@ export function renderLine(progress: readonly Progress[]): string {
   const counts = [
     `${grouped(sum((one) => one.present))} candles`,
     `${sum((one) => one.empty)} empty`,
-    `${sum((one) => one.gaps)} gaps`,
+    gapsOf(sum((one) => one.gaps)),
   ]
   return `${shares} (${counts.join(', ')})`
+}
+
+function gapsOf(count: number): string {
+  return count === 1 ? '1 gap' : `${count} gaps`
 }
 
 /** Thousands apart: `86,400`. */

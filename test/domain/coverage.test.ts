@@ -1,6 +1,13 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { type GapSlot, lifeOf, missingRanges, rangesOfSlots } from '../../src/domain/coverage.ts'
+import {
+  type GapSlot,
+  lifeOf,
+  missingRanges,
+  rangesOfSlots,
+  verifiedIn,
+  wantedSlots,
+} from '../../src/domain/coverage.ts'
 import { slotsIn } from '../../src/domain/interval.ts'
 
 const MINUTE = 60_000
@@ -21,6 +28,29 @@ describe('missingRanges', () => {
       { ...range(8, 9), reason: 'not_loaded' },
       { ...range(9, 10), reason: 'absent' },
       { ...range(10, 12), reason: 'not_loaded' },
+    ])
+  })
+
+  it('tells what nobody wants from what is to be loaded', () => {
+    const wanted = wantedSlots('exchange', '1m', { recordedFrom: at(8), backfills: [range(2, 4), range(3, 6)] })
+    expect(wanted).toEqual([range(2, 6), { start: at(8), end: Number.POSITIVE_INFINITY }])
+    expect(missingRanges(range(0, 12), '1m', [range(4, 5)], [absent(1), absent(9)], 'load_failing', wanted)).toEqual([
+      { ...range(0, 1), reason: 'not_recorded' },
+      { ...range(1, 2), reason: 'absent' },
+      { ...range(2, 4), reason: 'load_failing' },
+      { ...range(5, 6), reason: 'load_failing' },
+      { ...range(6, 8), reason: 'not_recorded' },
+      { ...range(8, 9), reason: 'load_failing' },
+      { ...range(9, 10), reason: 'absent' },
+      { ...range(10, 12), reason: 'load_failing' },
+    ])
+    const dropped = wantedSlots('exchange', '1m', { recordedFrom: null, backfills: [] })
+    expect(missingRanges(range(0, 2), '1m', [], [], 'not_loaded', dropped)).toEqual([
+      { ...range(0, 2), reason: 'not_recorded' },
+    ])
+    const sent = wantedSlots('ingest', '1m', { recordedFrom: null, backfills: [] })
+    expect(missingRanges(range(0, 2), '1m', [], [], 'not_ingested', sent)).toEqual([
+      { ...range(0, 2), reason: 'not_ingested' },
     ])
   })
 
@@ -65,4 +95,21 @@ it('rangesOfSlots joins neighbours, months too', () => {
     { start: Date.UTC(2026, 0, 1), end: Date.UTC(2026, 2, 1) },
     { start: Date.UTC(2026, 3, 1), end: Date.UTC(2026, 4, 1) },
   ])
+})
+
+describe('verifiedIn', () => {
+  it.each([
+    ['all of the window', [range(0, 20)], 12, 10],
+    ['a part of it', [range(0, 20)], 7, 7],
+    ['none of it yet', [range(0, 20)], 4, null],
+    ['none of it yet, by one slot', [range(0, 20)], 5, null],
+    ['nothing of what is covered', [range(8, 10)], 8, null],
+    ['nothing, for none of it is covered', [range(0, 5), range(10, 20)], 20, null],
+  ])('says up to where: %s', (_name, covered, verifiedTo, expected) => {
+    expect(verifiedIn(range(5, 10), covered, at(verifiedTo))).toBe(expected === null ? null : at(expected))
+  })
+
+  it('says nothing where nothing of the series is verified', () => {
+    expect(verifiedIn(range(5, 10), [range(0, 20)], null)).toBeNull()
+  })
 })

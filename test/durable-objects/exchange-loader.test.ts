@@ -1,4 +1,4 @@
-import { runInDurableObject } from 'cloudflare:test'
+import { evictDurableObject, runInDurableObject } from 'cloudflare:test'
 import { env } from 'cloudflare:workers'
 import { beforeAll, describe, expect, it } from 'vitest'
 import type { ExchangeLoader } from '../../durable-objects/exchange-loader.ts'
@@ -38,6 +38,25 @@ describe('ExchangeLoader', () => {
     ])
     expect(status.lastRunAt).not.toBeNull()
     expect(status.nextRunAt).toBeGreaterThan(status.lastRunAt ?? 0)
+  })
+
+  it('still knows after an eviction when it last ran, and why that failed', async () => {
+    await until('the end of a run', async () => (await loader.status('okx')).nextRunAt !== null)
+    await evictDurableObject(loader)
+    expect(await loader.status('okx')).toMatchObject({
+      state: expect.stringMatching(/^(idle|running)$/),
+      lastRunAt: expect.any(Number),
+      lastError: null,
+    })
+    await env.DB.prepare('ALTER TABLE backfill_windows RENAME TO hidden').run()
+    await runInDurableObject(loader, (instance: ExchangeLoader) => instance.alarm())
+    await evictDurableObject(loader)
+    const failed = await loader.status('okx')
+    await env.DB.prepare('ALTER TABLE hidden RENAME TO backfill_windows').run()
+    expect(failed.lastError).toBe('the database did not answer')
+    await loader.poke('okx')
+    await until('a run without a fault', async () => (await loader.status('okx')).lastError === null)
+    expect((await loader.status('okx')).lastRunAt).toBeGreaterThan(failed.lastRunAt ?? 0)
   })
 
   it('stores volumes of contracts in base units', async () => {

@@ -71,7 +71,12 @@ describe('failures', () => {
 
   it('nobody writes where no admin token is configured', async () => {
     const init = { method: 'PUT', headers: { Authorization: 'Bearer undefined' }, body: '{}' }
-    expect((await ask('/v1/series', { ADMIN_TOKEN: undefined }, init)).status).toBe(401)
+    const unset = await problem(await ask('/v1/series', { ADMIN_TOKEN: undefined }, init))
+    expect(unset).toMatchObject({ status: 401, detail: 'no ADMIN_TOKEN is set on this deployment' })
+    const wrong = await problem(await ask('/v1/series', {}, init))
+    expect(wrong).toMatchObject({ status: 401, detail: expect.stringContaining('needs the admin token') })
+    const missing = await problem(await ask('/v1/series', {}, { ...init, headers: {} }))
+    expect(missing['detail']).toBe(wrong['detail'])
   })
 })
 

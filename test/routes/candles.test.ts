@@ -156,6 +156,58 @@ describe('what a page lacks', () => {
     })
   })
 
+  it('is wanted by nobody any more once the series is dropped, except where a backfill asks for it', async () => {
+    const { path, seriesId, fill } = await seed()
+    await fill(minutes(0, 2))
+    const window = `${path}&start=${at(-2)}&end=${at(8)}`
+    await env.DB.prepare('UPDATE series SET first_candle_time = ?2 WHERE id = ?1').bind(seriesId, at(-2)).run()
+    const recorded = await api(window)
+    expect(await recorded.json()).toMatchObject({
+      coverage: {
+        verifiedTo: at(2),
+        missing: [
+          [at(-2), at(0), 'not_recorded'],
+          [at(2), at(8), 'not_loaded'],
+        ],
+      },
+    })
+    await env.DB.prepare('UPDATE series SET recorded_from = NULL WHERE id = ?1').bind(seriesId).run()
+    await env.DB.prepare(
+      'INSERT INTO backfill_windows (backfill_id, series_id, start_time, end_time, covered_before) VALUES (?1, ?2, ?3, ?4, 0)',
+    )
+      .bind(`of ${seriesId}`, seriesId, at(4), at(6))
+      .run()
+    const dropped = await api(window, { headers: { 'If-None-Match': recorded.headers.get('ETag') ?? '' } })
+    expect(dropped.status).toBe(200)
+    expect(await dropped.json()).toMatchObject({
+      coverage: {
+        missing: [
+          [at(-2), at(0), 'not_recorded'],
+          [at(2), at(4), 'not_recorded'],
+          [at(4), at(6), 'not_loaded'],
+          [at(6), at(8), 'not_recorded'],
+        ],
+      },
+    })
+    const stream = await api(`${window}&all=true&format=csv`)
+    expect(stream.headers.get('X-Coverage-Missing')).toContain(`${at(6)},${at(8)},"not_recorded"`)
+    await stream.body?.cancel()
+  })
+
+  it('is verified nowhere where nothing is there', async () => {
+    const { path, fill } = await seed()
+    await fill(minutes(5, 10))
+    expect(await read(`${path}&start=${at(0)}&end=${at(5)}`)).toMatchObject({
+      data: [],
+      coverage: { verifiedTo: null, missing: [[at(0), at(5), 'not_loaded']] },
+    })
+    expect(await read(`${path.replace('1m', '5m')}&start=${at(0)}&end=${at(5)}`)).toMatchObject({
+      derived: true,
+      data: [],
+      coverage: { verifiedTo: null },
+    })
+  })
+
   it('makes a strict answer fail, naming the ranges', async () => {
     const { path, fill } = await seed()
     await fill(minutes(0, 5))

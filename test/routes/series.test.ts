@@ -121,9 +121,15 @@ describe('PUT /v1/series', () => {
     const body = await problem(response)
     expect(body).toMatchObject({ status: 422, code: 'unprocessable' })
     expect(body['errors']).toEqual([
-      { path: 'series[1].symbol', message: 'is not an instrument of okx' },
+      {
+        path: 'series[1].symbol',
+        message: `NOPE-USDT is not an instrument of okx: /v1/instruments?exchange=okx lists them`,
+      },
       { path: 'series[2].symbol', message: 'asks for 1h a second time' },
-      { path: 'series[3].symbol', message: 'is not an instrument of coinbase' },
+      {
+        path: 'series[3].symbol',
+        message: 'the instruments of coinbase have not been loaded yet: see /v1/exchanges/coinbase/status',
+      },
     ])
     expect(await recorded()).toEqual([`${BTC} 1m`])
   })

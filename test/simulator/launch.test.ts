@@ -1,6 +1,8 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { createInterface } from 'node:readline'
 import { describe, expect, it } from 'vitest'
+import { z } from 'zod'
 import { get, openTimesOf } from './client.ts'
 import { createClock } from './clock.ts'
 import { startSimulator } from './launch.ts'
@@ -50,6 +52,24 @@ describe('startSimulator', () => {
 })
 
 describe('main', () => {
+  it('prints the command that runs the worker against what it serves, and ends with a line of JSON', async () => {
+    const child = spawn(process.execPath, [main, '--exchange', 'okx', '--port', '0', '--time-scale', '60'])
+    const lines: string[] = []
+    for await (const line of createInterface({ input: child.stdout })) {
+      lines.push(line)
+      if (line.startsWith('{')) child.kill()
+    }
+    const { urls, streamUrls } = z
+      .looseObject({ urls: z.unknown(), streamUrls: z.unknown() })
+      .parse(JSON.parse(lines.at(-1) ?? ''))
+    const command = lines.find((line) => line.startsWith('npm run dev -- ')) ?? ''
+    expect(command).toContain(
+      `--var 'EXCHANGE_HOSTS:${JSON.stringify(urls)}' --var 'STREAM_HOSTS:${JSON.stringify(streamUrls)}'`,
+    )
+    expect(command).toMatch(/ --var ADMIN_TOKEN:local-admin --var TIME_SCALE:60@\d{13} --var ENVIRONMENT:local$/)
+    expect(lines).toContain("curl 'http://localhost:8787/__scheduled?cron=*+*+*+*+*'")
+  })
+
   it.each([
     ['--exchange', 'kraken'],
     ['--port', '70000'],

@@ -1,10 +1,12 @@
 /**
  * `node test/simulator/main.ts --exchange all --port 9100 --seed 1 --time-scale 1 --time-epoch MS --unlimited`:
- * one line a listener or stream with its URL, then a line of JSON with all of them, then it serves until it is told to stop.
+ * one line a listener or stream with its URL, the commands that run the worker against them, then a line of JSON with all
+ * URLs, then it serves until it is told to stop.
  */
 
 import { parseArgs } from 'node:util'
 import { EXCHANGES } from './catalogue.ts'
+import { CRON_COMMAND, devCommand, type SimulatedTime } from './dev-command.ts'
 import { type SimulatorOptions, startExchangeServers } from './exchanges.ts'
 
 const USAGE = `usage: simulate [--exchange all|${EXCHANGES.join('|')}] [--port 9100] [--seed 1] [--time-scale 1] [--time-epoch MS] [--unlimited]`
@@ -16,7 +18,7 @@ const number = (name: string, text: string, isValid: (value: number) => boolean)
 }
 
 /** @returns undefined where the usage is asked for */
-const readOptions = (args: string[]): SimulatorOptions | undefined => {
+const readOptions = (args: string[]): (SimulatorOptions & SimulatedTime) | undefined => {
   const { values } = parseArgs({
     args,
     options: {
@@ -56,6 +58,9 @@ const main = async (): Promise<void> => {
   for (const [exchange, endpoints] of Object.entries(streamUrls)) {
     for (const [name, url] of Object.entries(endpoints)) console.log(`${exchange} stream ${name} ${url}`)
   }
+  console.log('the worker against them, and its cron, each minute or whenever something is to be started:')
+  console.log(devCommand(urls, streamUrls, options))
+  console.log(CRON_COMMAND)
   console.log(JSON.stringify({ ready: true, urls, streamUrls }))
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => void stop())
 }

@@ -80,6 +80,8 @@ it('a page carries the marks of its series', async () => {
     firstCandleTime: T0,
     verifiedTo: expect.any(Number),
     isFailing: false,
+    recordedFrom: T0,
+    backfills: [],
   })
 })
 

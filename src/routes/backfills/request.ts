@@ -6,6 +6,7 @@ import type { NewWindow } from '../../store/backfills.ts'
 import { readInstruments } from '../../store/catalog.ts'
 import { exchangeSchema, intervalsSchema, loadableExchanges, symbolSchema, timeSchema } from '../bodies.ts'
 import type { AppContext } from '../context.ts'
+import { unknownSymbol } from '../params.ts'
 import { notNative } from '../series.ts'
 
 const MAX_EXCHANGES = 20
@@ -76,7 +77,10 @@ export async function resolveBackfill(c: AppContext, request: BackfillRequest): 
       }
     }
   }
-  const errors = [...intervalErrors(request, [...exchanges]), ...symbolErrors(request, known)]
+  const errors = [
+    ...intervalErrors(request, [...exchanges]),
+    ...(await symbolErrors(c, request, [...exchanges], known)),
+  ]
   if (errors.length === 0 && windows.size === 0) {
     errors.push({ path: 'start', message: 'no slot of these intervals opens in the window and has ended' })
   }
@@ -93,10 +97,19 @@ function intervalErrors({ intervals }: BackfillRequest, exchanges: readonly Exch
   })
 }
 
-function symbolErrors({ symbols }: BackfillRequest, known: ReadonlySet<number>): FieldError[] {
-  return [...symbols.keys()]
-    .filter((index) => !known.has(index))
-    .map((index) => ({ path: `symbols[${index}]`, message: 'is not an instrument of any of the exchanges' }))
+function symbolErrors(
+  c: AppContext,
+  { symbols }: BackfillRequest,
+  exchanges: readonly ExchangeName[],
+  known: ReadonlySet<number>,
+): Promise<FieldError[]> {
+  const unknown = [...symbols.entries()].filter(([index]) => !known.has(index))
+  return Promise.all(
+    unknown.map(async ([index, { query }]) => ({
+      path: `symbols[${index}]`,
+      message: await unknownSymbol(c, exchanges, query),
+    })),
+  )
 }
 
 /** The slots that open in the window and have ended by now. */

@@ -1,5 +1,13 @@
 import { type CandleLine, openTimeOf } from '../../domain/candle-line.ts'
-import { lifeOf, type MissingRange, missingRanges, rangesOfSlots, unexplainedReason } from '../../domain/coverage.ts'
+import {
+  lifeOf,
+  type MissingRange,
+  missingRanges,
+  rangesOfSlots,
+  unexplainedReason,
+  verifiedIn,
+  wantedSlots,
+} from '../../domain/coverage.ts'
 import { nextOpenTime, type Window } from '../../domain/interval.ts'
 import type { StoredInstrument } from '../../domain/series.ts'
 import { intersectWindows } from '../../domain/window.ts'
@@ -25,7 +33,7 @@ export interface CandleAnswer {
 
 export interface Coverage {
   readonly complete: boolean
-  /** Candles of this answer that open before were read at least 10 minutes after they closed; ms UTC. */
+  /** Candles of this answer that open before were read at least 10 minutes after they closed; `null` where none was. */
   readonly verifiedTo: number | null
   readonly missing: readonly MissingRange[]
   readonly empty: readonly Window[]
@@ -73,14 +81,15 @@ async function readStoredAnswer(
   const window = series.source === 'exchange' ? newest : sentWindow(scan, newest, lines, ranOut)
   const expected = intersectWindows(window, life)
   const unexplained = unexplainedReason(series.source, marks.isFailing)
-  const missing = missingRanges(expected, interval, page.covered, page.gaps, unexplained)
+  const wanted = wantedSlots(series.source, interval, marks)
+  const missing = missingRanges(expected, interval, page.covered, page.gaps, unexplained, wanted)
   const empty = page.emptySlots.filter((openTime) => openTime >= expected.start && openTime < expected.end)
   return {
     lines,
     window,
     coverage: {
       complete: missing.length === 0,
-      verifiedTo: marks.verifiedTo === null ? null : Math.min(marks.verifiedTo, window.end),
+      verifiedTo: verifiedIn(window, page.covered, marks.verifiedTo),
       missing,
       empty: rangesOfSlots(empty, interval),
     },

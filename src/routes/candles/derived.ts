@@ -1,5 +1,5 @@
 import { type CandleLine, formatCandleLine, openTimeOf, parseCandleLine } from '../../domain/candle-line.ts'
-import { lifeOf, rangesOfSlots } from '../../domain/coverage.ts'
+import { lifeOf, rangesOfSlots, verifiedIn } from '../../domain/coverage.ts'
 import { deriveCandles } from '../../domain/derive.ts'
 import {
   ceilToInterval,
@@ -131,7 +131,7 @@ function toAnswer(
     window,
     coverage: {
       complete: missing.length === 0,
-      verifiedTo: verifiedTo === null ? null : Math.min(floorToInterval(verifiedTo, interval), window.end),
+      verifiedTo: verifiedIn(window, input.covered, verifiedTo === null ? null : floorToInterval(verifiedTo, interval)),
       missing: missing.map((range) => ({ ...range, reason: 'incomplete_input' })),
       empty: rangesOfSlots(derived.empty.filter(isOpen), interval),
     },

@@ -1,4 +1,4 @@
-import { lifeOf, type MissingRange, missingRanges, unexplainedReason } from '../../domain/coverage.ts'
+import { lifeOf, type MissingRange, missingRanges, unexplainedReason, wantedSlots } from '../../domain/coverage.ts'
 import { invalidField } from '../../domain/errors.ts'
 import {
   ceilToInterval,
@@ -74,7 +74,9 @@ async function planPart(db: Reader, entry: CatalogEntry, query: CandlesQuery, cl
   const unexplained = unexplainedReason(choice.series.source, coverage.marks.isFailing)
   const baseWindow = intersectWindows(window, lifeOf(first, instrument.validTo, choice.series.interval))
   const known = { start: baseWindow.start, end: Math.min(baseWindow.end, knownTo(coverage)) }
-  const missing = missingRanges(known, choice.series.interval, coverage.covered, coverage.gaps, unexplained)
+  const { source, interval: stored } = choice.series
+  const wanted = wantedSlots(source, stored, coverage.marks)
+  const missing = missingRanges(known, stored, coverage.covered, coverage.gaps, unexplained, wanted)
   return {
     ...part,
     missing: choice.from === 'stored' ? missing : widened(missing, interval),

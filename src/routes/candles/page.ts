@@ -1,4 +1,6 @@
+import { wantedSlots } from '../../domain/coverage.ts'
 import { AppError } from '../../domain/errors.ts'
+import { intersectWindows } from '../../domain/window.ts'
 import { settleMsOf } from '../../exchanges/registry.ts'
 import { closedTo } from '../../history/plan.ts'
 import type { CatalogEntry } from '../../store/catalog.ts'
@@ -127,9 +129,17 @@ function etagOf({ instrument }: CatalogEntry, choice: SeriesChoice, answer: Cand
   const { marks, window, coverage, next } = answer
   const { start, end } = window
   const seriesId = choice.from === 'nothing' ? `none-${instrument.id}` : choice.series.id
-  const state = coverage.complete ? 'complete' : `${marks?.version}-${marks?.isFailing}`
+  const state = coverage.complete ? 'complete' : `${marks?.version}-${marks?.isFailing}-${wantedIn(choice, answer)}`
   const life = [marks?.firstCandleTime, instrument.validTo]
   return `"${[seriesId, start, end, next, marks?.revision, state, coverage.verifiedTo, ...life].join('.')}"`
+}
+
+/** What of an answer is wanted: it may change without a write to the series. */
+function wantedIn(choice: SeriesChoice, { marks, window }: CandleAnswer): string {
+  if (choice.from === 'nothing' || marks === null) return ''
+  const { source, interval } = choice.series
+  const wanted = wantedSlots(source, interval, marks).map((part) => intersectWindows(part, window))
+  return wanted.flatMap(({ start, end }) => (start < end ? [`${start}-${end}`] : [])).join('-')
 }
 
 /** https://www.rfc-editor.org/rfc/rfc9110#name-if-none-match */

@@ -49,10 +49,12 @@ const candleSchema = z
 const coverageSchema = z
   .object({
     complete: z.boolean().openapi({ description: 'Every slot of the window is present, proven empty, or outside' }),
-    verifiedTo: time.nullable().openapi({ description: 'Candles before were read again after they had settled' }),
+    verifiedTo: time.nullable().openapi({
+      description: 'Candles before were read again after they had settled; null where none of the window was',
+    }),
     missing: z.array(z.tuple([time, time, z.enum(missingReasons)])).openapi({
       description:
-        '[from, to, reason]. Only with `source=trades`: `pruned` (trades of the slot are deleted), `trades_missing` (some ' +
+        '[from, to, reason]. `not_loaded`: not asked for yet; `not_recorded`: neither recorded at that time nor in a backfill. Only with `source=trades`: `pruned` (trades of the slot are deleted), `trades_missing` (some ' +
         'were lost while the feed listened), `feed_unavailable` (it holds them, and does not answer), `too_many_trades` ' +
         `(more than ${TRADE_LIMITS.perSlot} in one slot: ask for a smaller interval)`,
     }),

@@ -8,7 +8,7 @@ export const errorMeanings = {
   unknown_instrument: 'The exchange lists no such instrument: `/v1/instruments` lists them.',
   unknown_interval: 'Not an interval: the message lists those that there are.',
   unprocessable: 'Well formed, but it cannot be carried out: `errors`, or the message, say why.',
-  unauthorized: 'Writing calls need the admin token.',
+  unauthorized: 'Writing calls need the admin token; where a deployment has none, nobody can write.',
   payload_too_large: 'The body, or the command on a stream, is too long.',
   unsupported_media_type:
     'The body must be `application/json`, or, where records are sent to `/v1/ingest`, also `application/x-ndjson`.',
@@ -24,7 +24,7 @@ export const errorMeanings = {
     'Too much was asked for: `Retry-After` says when to come back. On a stream: too many commands, and it is closed; ' +
     'or, for a book, more than is read: answer each ping, then ask again.',
   not_in_sync: 'The order book is not known to be right just now: there is no answer, rather than an old one.',
-  no_data: 'Nothing has come of it yet.',
+  no_data: 'Nothing has come of it yet, or the instruments of the exchange have not been loaded yet: ask again.',
   feed_unavailable: 'The live feed is not running, or does not answer, for example because it restarts.',
   feed_full: 'The feed serves no more clients itself: connect to `/v1/stream`, as `Link` says.',
   relay_full:

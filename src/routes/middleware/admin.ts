@@ -15,12 +15,13 @@ const BEARER = /^Bearer +(\S+)$/i
 
 /**
  * Lets only the bearer of the admin token pass (`Authorization: Bearer` or `X-API-Key`). Where none is configured,
- * nobody is. It stands before anything that reads the body.
+ * nobody is, and is told so: it says nothing of any token. It stands before anything that reads the body.
  */
 export const requireAdmin = createMiddleware<AppEnv>(async (c, next) => {
   const given = BEARER.exec(c.req.header('Authorization') ?? '')?.[1] ?? c.req.header('X-API-Key')
   const { adminToken } = c.var.deps.config
-  if (given === undefined || adminToken === undefined || !(await isSameText(given, adminToken))) {
+  if (adminToken === undefined) throw new AppError('unauthorized', 'no ADMIN_TOKEN is set on this deployment')
+  if (given === undefined || !(await isSameText(given, adminToken))) {
     throw new AppError('unauthorized', 'this call needs the admin token, as Authorization: Bearer or X-API-Key')
   }
   await next()

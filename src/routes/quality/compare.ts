@@ -13,7 +13,7 @@ import { type AppContext, createRouter } from '../context.ts'
 import { bookmarkParameter } from '../headers.ts'
 import { adminSecurity, requireAdmin } from '../middleware/admin.ts'
 import { jsonBody } from '../middleware/json-body.ts'
-import { sourceParam } from '../params.ts'
+import { noSuchExchange, sourceParam, unknownSymbol } from '../params.ts'
 import { jsonResponse, problemResponses } from '../responses.ts'
 import { anyExchangeSchema, wordSchema } from './schemas.ts'
 
@@ -145,7 +145,7 @@ async function readReferences(c: AppContext, prices: readonly GivenPrice[]): Pro
   const references: Reference[] = []
   for (const [exchange, entries] of Map.groupBy([...prices.entries()], ([, { exchange }]) => exchange)) {
     if (!isExchangeName(exchange) && !own.includes(exchange)) {
-      for (const [index] of entries) errors.push(refusal(index, 'exchange', 'is not an exchange that is known here'))
+      for (const [index] of entries) errors.push(refusal(index, 'exchange', noSuchExchange(own)))
       continue
     }
     const db = c.var.sessions.forExchange(exchange)
@@ -153,8 +153,9 @@ async function readReferences(c: AppContext, prices: readonly GivenPrice[]): Pro
     const wanted: (CandleQuery & NamedPrice)[] = []
     for (const { index, given, instrument } of named) {
       const { time, interval, source } = given
-      if (instrument === undefined) errors.push(refusal(index, 'symbol', `is not an instrument of ${exchange}`))
-      else {
+      if (instrument === undefined) {
+        errors.push(refusal(index, 'symbol', await unknownSymbol(c, [exchange], given.symbol.query)))
+      } else {
         const { id: instrumentId, symbol } = instrument
         wanted.push({ index, symbol, instrumentId, interval, source, openTime: floorToInterval(time, interval) })
       }

@@ -49,7 +49,8 @@ const tradesSchema = z
     }),
     gaps: z.array(z.tuple([time, time, z.string()])).openapi({
       description:
-        '[from, to, reason]: where trades are missing, or may be. `not_recorded`: nobody listened; `pruned`: deleted; ' +
+        '[from, to, reason]: where trades are missing, or may be. `not_recorded`: nobody listened, or, until they are ' +
+        'filled in, a socket reconnects; `pruned`: deleted; ' +
         '`feed_unavailable`: heard perhaps, and not stored yet; `unproven`: sent by users, who may have left some out; ' +
         '`more_gaps`: too many to be listed; any other: lost while the feed listened',
     }),
