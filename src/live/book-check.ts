@@ -59,8 +59,6 @@ type Phase =
 export interface BookCheckOptions {
   readonly instrument: StoredInstrument
   readonly sync: BookSync
-  /** Whether REST counts as the stream does, and asks more for more levels. */
-  readonly isCounted: boolean
   readonly surroundings: Pick<TopicSurroundings, 'emit' | 'turns' | 'random'>
 }
 
@@ -144,8 +142,8 @@ export class BookCheck {
 
   /** Where deep answers cost no more than others, all is compared that an exchange is sure to keep right. */
   #ask(ground: Ground, views: readonly number[], now: number): void {
-    const { instrument, isCounted, surroundings } = this.#options
-    const request = { depth: isCounted ? Math.max(SHALLOW_SNAPSHOT_DEPTH, ...views) : SNAPSHOT_DEPTH }
+    const { instrument, sync, surroundings } = this.#options
+    const request = { depth: sync.isStreamed ? SNAPSHOT_DEPTH : Math.max(SHALLOW_SNAPSHOT_DEPTH, ...views) }
     this.#phase = { ...ground, kind: 'asked', at: now, request }
     surroundings.emit({ kind: 'ask-book-check', instrument, request })
   }
@@ -176,7 +174,7 @@ export class BookCheck {
   }
 
   #momentOf({ sequence, exchangeTime }: BookSnapshot): Moment {
-    return { sequence: this.#options.isCounted ? counterOf(sequence) : null, exchangeTime }
+    return { sequence: this.#options.sync.isStreamed ? null : counterOf(sequence), exchangeTime }
   }
 
   #pause(now: number, retryAfterMs = 0): void {

@@ -85,9 +85,14 @@ export class BookSync {
     return this.#generation
   }
 
+  /** Whether snapshots come over the stream; otherwise they are asked of REST, and count as the stream does. */
+  get isStreamed(): boolean {
+    return this.#rule.snapshots === 'streamed'
+  }
+
   /** Whether a snapshot must be asked of REST. In state `crossed` only after a while. */
   get needsSnapshot(): boolean {
-    return this.#rule.snapshots === 'rest' && this.#state !== 'live'
+    return !this.isStreamed && this.#state !== 'live'
   }
 
   /**
@@ -104,13 +109,12 @@ export class BookSync {
    * that they can follow the snapshot, which is older than they are. Without it the first snapshot is `older`.
    */
   expectSnapshot(): void {
-    if (this.#rule.snapshots === 'rest' && this.#state === 'live') this.#isRenewing = true
+    if (!this.isStreamed && this.#state === 'live') this.#isRenewing = true
   }
 
   receive(event: BookEvent): BookOutcome {
-    const isStreamed = this.#rule.snapshots === 'streamed'
-    if (event.kind === 'snapshot') return isStreamed ? this.#replace(event, [], null) : 'stale'
-    if (this.#state !== 'live') return isStreamed ? this.#ignore() : this.#wait(event)
+    if (event.kind === 'snapshot') return this.isStreamed ? this.#replace(event, [], null) : 'stale'
+    if (this.#state !== 'live') return this.isStreamed ? this.#ignore() : this.#wait(event)
     switch (this.#judge(event, this.#last, this.#isFresh)) {
       case 'next':
         return this.#apply(event)
@@ -129,7 +133,7 @@ export class BookSync {
    * @returns `older` where it is from before what is held: another one is needed, and nothing else has changed
    */
   snapshot(snapshot: SnapshotContent, depth: number): BookOutcome | 'older' {
-    if (this.#rule.snapshots === 'streamed') return this.#replace(snapshot, [], null)
+    if (this.isStreamed) return this.#replace(snapshot, [], null)
     const following = this.#following(snapshot.sequence)
     if (following === 'older') {
       this.expectSnapshot()
@@ -214,7 +218,7 @@ export class BookSync {
 
   #lose(event: BookEvent): 'gap' {
     this.#invalidate('syncing')
-    if (this.#rule.snapshots === 'rest') this.#held.add(event)
+    if (!this.isStreamed) this.#held.add(event)
     return 'gap'
   }
 
@@ -222,7 +226,7 @@ export class BookSync {
     this.#invalidate(this.#isSuspect ? 'crossed' : 'syncing')
     this.#isSuspect = true
     this.#updatesSinceCrossing = 0
-    if (event !== undefined && this.#rule.snapshots === 'rest') this.#held.add(event)
+    if (event !== undefined && !this.isStreamed) this.#held.add(event)
     return 'crossed'
   }
 

@@ -246,7 +246,7 @@ export class FeedTopics {
       topic.subscribed(stream.socket.id, now)
       if (topic.beginsWhole && stream.hasBegun) upstream.resubscribe(stream, now)
     }
-    if (source instanceof BookTopic) source.tellBest(now)
+    if (source instanceof BookTopic) source.listeners.tellBest(now)
     return topic
   }
 
