@@ -22,6 +22,8 @@ import { SNAPSHOT_DEPTH } from './snapshot-depth.ts'
 /** A book that stayed right for so long is sound: the next failure is a first one. */
 const SOUND_MS = 30_000
 const DEFAULT_DEPTH = 20
+/** What whoever listens needs to know of a book, in levels a side. */
+const LISTENED_DEPTH = 1
 
 /** The order book of one instrument and the views that clients have of it. */
 export class BookTopic extends MarketTopic {
@@ -328,9 +330,9 @@ export class BookTopic extends MarketTopic {
     return !this.#sync.isStreamed && this.#renewal.take(this.#depths, now)
   }
 
-  /** Of the views. */
+  /** How deep the book is needed: by the views, and by those who listen. */
   get #depths(): readonly number[] {
-    return this.#views.depths
+    return this.listeners.size === 0 ? this.#views.depths : [...this.#views.depths, LISTENED_DEPTH]
   }
 }
 
