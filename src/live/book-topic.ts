@@ -217,7 +217,7 @@ export class BookTopic extends MarketTopic {
     if (this.#asked !== null || this.#retries.isWaiting) return
     if (this.#liveSince !== null && now - this.#liveSince > SOUND_MS) this.#retries.sound()
     if (this.#subscription.needsSnapshot(now) || this.#isRenewed(now)) this.#ask(now)
-    else if (this.#subscription.isForgotten(now)) this.#restart('no snapshot has come', now)
+    else if (this.#subscription.isForgotten(now)) this.#forgotten(now)
   }
 
   override flush(now: number): void {
@@ -233,6 +233,7 @@ export class BookTopic extends MarketTopic {
     if (event.exchangeTime !== null) this.dataTime = event.exchangeTime
     const outcome = this.#sync.receive(event)
     this.#check.heard(event, outcome, now)
+    if (event.kind === 'snapshot' && outcome === 'applied') this.#retries.answered()
     this.#after(outcome, now)
   }
 
@@ -303,9 +304,14 @@ export class BookTopic extends MarketTopic {
 
   /** The book is wrong, or may be: clients are told, and it starts anew, later and later where that does not help. */
   #restart(reason: string, now: number): void {
+    this.#doubt(reason, now)
+    if (this.#retries.failed(now)) this.#renew(now)
+  }
+
+  /** There is no book, and clients know. */
+  #doubt(reason: string, now: number): void {
     this.#void(reason, now)
     if (this.#told === 'nothing') this.#tellVoid(reason, now)
-    if (this.#retries.failed(now)) this.#renew(now)
   }
 
   #renew(now: number): void {
@@ -314,6 +320,14 @@ export class BookTopic extends MarketTopic {
       this.#subscription.renewed(now)
       this.surroundings.resubscribe(this, now)
     }
+  }
+
+  /** It was asked for, and acknowledged: another socket may bring what this one does not. */
+  #forgotten(now: number): void {
+    const next = this.#retries.forgotten(now)
+    if (next === 'here') this.#renew(now)
+    if (next === 'elsewhere') this.surroundings.rehome(this, now)
+    this.#doubt('no snapshot has come', now)
   }
 
   #ask(now: number): void {
