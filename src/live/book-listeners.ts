@@ -3,7 +3,7 @@ import type { BookSync } from './book-sync.ts'
 
 /** Told of the best levels at every change of a book that is right, and when it is not any more. */
 export interface BookListener {
-  /** `null`: that side is empty, or as far as is known. */
+  /** `null`: that side is empty. */
   changed(bid: BookLevel | null, ask: BookLevel | null, exchangeTime: number | null, now: number): void
   voided(now: number): void
   rejected(reason: string, now: number): void

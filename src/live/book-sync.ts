@@ -12,9 +12,10 @@ import { OrderBook } from './order-book.ts'
  * - `stale`: contained already, or before the snapshot that the stream is about to send: dropped;
  * - `alive`: nothing changed and nothing is missing;
  * - `gap`: something is missing: the book has become invalid, clients are to be told, a snapshot is needed;
- * - `crossed`: the book made no sense: as a gap, and see `state`.
+ * - `crossed`: the book made no sense: as a gap, and see `state`;
+ * - `exhausted`: the price has left what is known of a side that was cut off: as a gap.
  */
-export type BookOutcome = 'applied' | 'held' | 'stale' | 'alive' | 'gap' | 'crossed'
+export type BookOutcome = 'applied' | 'held' | 'stale' | 'alive' | 'gap' | 'crossed' | 'exhausted'
 
 /**
  * - `empty`: nothing has been received since the start or the last `reset`;
@@ -104,6 +105,11 @@ export class BookSync {
     return this.#state === 'live' && this.book.lacks(depth, share)
   }
 
+  /** Whether the price is about to leave what is known of a side that was cut off. */
+  get isNearBound(): boolean {
+    return this.#state === 'live' && this.book.isNearBound
+  }
+
   /**
    * To be called when a snapshot is asked for to renew a live book: from now on updates are held as well as applied, so
    * that they can follow the snapshot, which is older than they are. Without it the first snapshot is `older`.
@@ -172,7 +178,7 @@ export class BookSync {
     return following
   }
 
-  #replace(snapshot: SnapshotContent, following: readonly BookEvent[], depth: number | null): 'applied' | 'crossed' {
+  #replace(snapshot: SnapshotContent, following: readonly BookEvent[], depth: number | null): BookOutcome {
     this.book.replace(snapshot.bids, snapshot.asks, depth)
     this.#last = { sequence: snapshot.sequence, prevSequence: null }
     this.#exchangeTime = snapshot.exchangeTime ?? this.#exchangeTime
@@ -181,6 +187,7 @@ export class BookSync {
     this.#isRenewing = false
     this.#staleUpdates = 0
     this.#held.replace([])
+    if (this.book.isExhausted) return this.#exhaust()
     if (this.book.isCrossed()) return this.#cross()
     this.#state = 'live'
     return 'applied'
@@ -191,6 +198,7 @@ export class BookSync {
     this.#isFresh = false
     this.#staleUpdates = 0
     if (this.#isRenewing && !this.#held.add(event)) this.#stopRenewing()
+    if (this.book.isExhausted) return this.#exhaust(event)
     if (this.book.isCrossed()) return this.#cross(event)
     if (this.#isSuspect && ++this.#updatesSinceCrossing >= MENDED_AFTER_UPDATES) this.#isSuspect = false
     return 'applied'
@@ -228,6 +236,14 @@ export class BookSync {
     this.#updatesSinceCrossing = 0
     if (event !== undefined && !this.isStreamed) this.#held.add(event)
     return 'crossed'
+  }
+
+  /** Nothing was missed: a snapshot that was asked for to renew the book still joins what has been held for it. */
+  #exhaust(event?: BookEvent): 'exhausted' {
+    const held = this.#isRenewing ? [...this.#held.events] : event === undefined ? [] : [event]
+    this.#invalidate('syncing')
+    if (!this.isStreamed) this.#held.replace(held)
+    return 'exhausted'
   }
 
   #invalidate(state: BookState): void {

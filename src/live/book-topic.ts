@@ -123,7 +123,7 @@ export class BookTopic extends MarketTopic {
 
   /** Whether a deeper snapshot is on its way, or about to be asked for, that a view of this depth needs. */
   awaitsLevels(depth: BookDepth): boolean {
-    return !this.#sync.isStreamed && this.#renewal.lacks(depth)
+    return this.#renewal.lacks(depth)
   }
 
   /** When what the book holds was last heard, ms by our clock. */
@@ -216,7 +216,8 @@ export class BookTopic extends MarketTopic {
     if (this.#told === 'nothing' && this.#subscription.isLate(now)) this.#tellVoid(this.#whyVoid, now)
     if (this.#asked !== null || this.#retries.isWaiting) return
     if (this.#liveSince !== null && now - this.#liveSince > SOUND_MS) this.#retries.sound()
-    if (this.#subscription.needsSnapshot(now) || this.#isRenewed(now)) this.#ask(now)
+    if (this.#subscription.needsSnapshot(now)) this.#ask(now)
+    else if (this.#renewal.take(this.#depths, now)) this.#renewLive(now)
     else if (this.#subscription.isForgotten(now)) this.#forgotten(now)
   }
 
@@ -256,6 +257,10 @@ export class BookTopic extends MarketTopic {
         return
       case 'crossed':
         this.#restart(CROSSED, now)
+        return
+      case 'exhausted':
+        this.#renewal.ranOut()
+        this.#restart('the price has left the levels that are known', now)
         return
     }
   }
@@ -318,8 +323,21 @@ export class BookTopic extends MarketTopic {
     if (!this.#sync.isStreamed) this.#ask(now)
     else {
       this.#subscription.renewed(now)
+      this.#renewal.asked(now)
       this.surroundings.resubscribe(this, now)
     }
+  }
+
+  /**
+   * A book that is right as far as it goes, which is not far enough. Until the snapshot of a new subscription comes the
+   * exchange sends no updates, so that what is held is old: clients are told.
+   */
+  #renewLive(now: number): void {
+    if (this.#sync.isStreamed) {
+      this.#void('the price is about to leave the levels that are known', now)
+      this.#sync.reset()
+    }
+    this.#renew(now)
   }
 
   /** It was asked for, and acknowledged: another socket may bring what this one does not. */
@@ -337,11 +355,6 @@ export class BookTopic extends MarketTopic {
     this.#renewal.asked(now)
     this.#sync.expectSnapshot()
     this.surroundings.emit({ kind: 'ask-snapshot', instrument: this.instrument, request })
-  }
-
-  /** Whether a live book of REST is to be read again. */
-  #isRenewed(now: number): boolean {
-    return !this.#sync.isStreamed && this.#renewal.take(this.#depths, now)
   }
 
   /** How deep the book is needed: by the views, and by those who listen. */
