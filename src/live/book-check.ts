@@ -59,8 +59,6 @@ type Phase =
 export interface BookCheckOptions {
   readonly instrument: StoredInstrument
   readonly sync: BookSync
-  /** Whether REST counts as the stream does, and asks more for more levels. */
-  readonly isCounted: boolean
   readonly surroundings: Pick<TopicSurroundings, 'emit' | 'turns' | 'random'>
 }
 
@@ -114,20 +112,21 @@ export class BookCheck {
   /**
    * About once a second.
    *
-   * @param views how deep those are that clients have of the book
+   * @param depths in which the book is needed; a depth of 1 is that of its best prices
    * @returns whether the book was found to be wrong
    */
-  finds(views: readonly number[], now: number): boolean {
+  finds(depths: readonly number[], now: number): boolean {
     const phase = this.#phase
     switch (phase.kind) {
       case 'idle':
         return false
       case 'waiting':
-        if (now >= phase.until && views.length > 0 && this.#options.surroundings.turns.takeSpare(now)) this.#listen(now)
+        if (now >= phase.until && depths.length > 0 && this.#options.surroundings.turns.takeSpare(now))
+          this.#listen(now)
         return false
       case 'listening':
         if (phase.touched.isOverfull) this.#pause(now)
-        else if (now - phase.since >= LAG_MS) this.#ask(phase, views, now)
+        else if (now - phase.since >= LAG_MS) this.#ask(phase, depths, now)
         return false
       case 'asked':
         if (phase.touched.isOverfull || now - phase.at >= ANSWER_MS) this.#pause(now)
@@ -142,10 +141,14 @@ export class BookCheck {
     this.#phase = { kind: 'listening', since: now, touched: new TouchedPrices(), sequence, exchangeTime }
   }
 
-  /** Where deep answers cost no more than others, all is compared that an exchange is sure to keep right. */
-  #ask(ground: Ground, views: readonly number[], now: number): void {
-    const { instrument, isCounted, surroundings } = this.#options
-    const request = { depth: isCounted ? Math.max(SHALLOW_SNAPSHOT_DEPTH, ...views) : SNAPSHOT_DEPTH }
+  /**
+   * For views all is compared that an exchange is sure to keep right, where deep answers cost no more than others: where
+   * REST serves no snapshots that the updates join.
+   */
+  #ask(ground: Ground, depths: readonly number[], now: number): void {
+    const { instrument, sync, surroundings } = this.#options
+    const isDeep = sync.isStreamed && depths.some((depth) => depth > 1)
+    const request = { depth: isDeep ? SNAPSHOT_DEPTH : Math.max(SHALLOW_SNAPSHOT_DEPTH, ...depths) }
     this.#phase = { ...ground, kind: 'asked', at: now, request }
     surroundings.emit({ kind: 'ask-book-check', instrument, request })
   }
@@ -176,7 +179,7 @@ export class BookCheck {
   }
 
   #momentOf({ sequence, exchangeTime }: BookSnapshot): Moment {
-    return { sequence: this.#options.isCounted ? counterOf(sequence) : null, exchangeTime }
+    return { sequence: this.#options.sync.isStreamed ? null : counterOf(sequence), exchangeTime }
   }
 
   #pause(now: number, retryAfterMs = 0): void {

@@ -8,15 +8,18 @@ const REFRESH_MS = 60_000
 const BARE_SHARE = 0.5
 
 /**
- * Which snapshot of REST a live book needs and when: a deeper one where a deeper view is opened, and another where the
- * price leaves the range of the last. `depths` are those of the views.
+ * Which snapshot a live book needs and when: of REST a deeper one where a deeper view is opened, and another where the
+ * price leaves the range of the last. One that is streamed is whole: another is due well before the price leaves what
+ * was kept of it. `depths` are those that the book is needed in.
  */
 export class BookRenewal {
   readonly #sync: BookSync
   /** In [0, 1). */
   readonly #random: () => number
   /** How many levels a side the newest snapshot was asked to have. */
-  #heldDepth = 0
+  #heldDepth: number
+  /** The price has left what the newest snapshot knew. */
+  #hasRunOut = false
   #askedAt = Number.NEGATIVE_INFINITY
   /** Renewals in a row that could not wait. */
   #hurried = 0
@@ -26,6 +29,7 @@ export class BookRenewal {
   constructor(sync: BookSync, random: () => number) {
     this.#sync = sync
     this.#random = random
+    this.#heldDepth = sync.isStreamed ? Number.POSITIVE_INFINITY : 0
   }
 
   /** A snapshot has been asked for, for whatever reason. */
@@ -36,11 +40,18 @@ export class BookRenewal {
   /** A snapshot that was asked to have so many levels a side has come. */
   came(depth: number): void {
     this.#heldDepth = depth
+    this.#hasRunOut = false
+  }
+
+  /** Nothing is left of a side. */
+  ranOut(): void {
+    this.#hasRunOut = true
   }
 
   /** How deep a snapshot is due: as the views need, and no shallow one where that did not do. */
   depth(depths: readonly number[]): number {
-    const least = this.#sync.lacks(SHALLOW_SNAPSHOT_DEPTH) ? SNAPSHOT_DEPTH : SHALLOW_SNAPSHOT_DEPTH
+    const isShallowEnough = !this.#hasRunOut && !this.#sync.lacks(SHALLOW_SNAPSHOT_DEPTH)
+    const least = isShallowEnough ? SHALLOW_SNAPSHOT_DEPTH : SNAPSHOT_DEPTH
     return Math.max(least, ...depths.map(snapshotDepthOf))
   }
 
@@ -56,7 +67,8 @@ export class BookRenewal {
   }
 
   #takeShort(depths: readonly number[], now: number): boolean {
-    if (!depths.some((depth) => this.#sync.lacks(depth))) return false
+    const isNearEdge = this.#sync.isStreamed && this.#sync.isNearBound
+    if (!isNearEdge && !depths.some((depth) => this.#sync.lacks(depth))) return false
     if (now - this.#askedAt >= REFRESH_MS) {
       this.#hurried = 0
       return true

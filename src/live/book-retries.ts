@@ -1,5 +1,9 @@
 import { backoffMs } from './backoff.ts'
 
+/** A snapshot that is not streamed whatever is done is asked for again less and less often. */
+const FIRST_FORGOTTEN_MS = 60_000
+const LONGEST_FORGOTTEN_MS = 60 * 60_000
+
 /** When a book that has failed, or has got no snapshot, is tried again. Times are ms. */
 export class BookRetries {
   /** In [0, 1). */
@@ -8,6 +12,8 @@ export class BookRetries {
   #failures = 0
   /** Snapshots in a row that did not do: however often the book has failed, these are waited for on their own account. */
   #refusals = 0
+  /** Snapshots in a row that the stream was to bring, and did not. */
+  #forgotten = 0
   #dueAt: number | null = null
 
   constructor(random: () => number) {
@@ -31,9 +37,26 @@ export class BookRetries {
     this.#dueAt = now + backoffMs(this.#refusals++, this.#random, retryAfterMs)
   }
 
-  /** A snapshot has made a book. */
+  /**
+   * The stream has not brought the snapshot that it was asked for.
+   *
+   * @returns where to ask for it at once: the first time on the same socket, the second time on another one; after that
+   * later and later
+   */
+  forgotten(now: number): 'here' | 'elsewhere' | 'later' {
+    this.#forgotten += 1
+    if (this.#forgotten === 1) return 'here'
+    if (this.#forgotten === 2) return 'elsewhere'
+    const pause = Math.min(LONGEST_FORGOTTEN_MS, FIRST_FORGOTTEN_MS * 2 ** (this.#forgotten - 3))
+    // Many were forgotten together.
+    this.#dueAt = now + pause * (0.5 + 0.5 * this.#random())
+    return 'later'
+  }
+
+  /** A snapshot has made a book: there is nothing to try again. */
   answered(): void {
-    this.#refusals = 0
+    this.#refusals = this.#forgotten = 0
+    this.#dueAt = null
   }
 
   /** The book has stayed right: the next failure is a first one. */

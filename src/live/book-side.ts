@@ -25,6 +25,8 @@ export class BookSide {
   #bound: Decimal | null = null
   #boundKey = Number.NEGATIVE_INFINITY
   #lengthAtBound = 0
+  /** How far the best price was from the bound when that was set. */
+  #reachAtBound = 0
   #version = 0
 
   constructor(side: 'bids' | 'asks') {
@@ -121,6 +123,17 @@ export class BookSide {
     this.#version++
   }
 
+  /** Whether nothing is left of what is known though the exchange has more: what its best price is, nobody can say. */
+  get isExhausted(): boolean {
+    return this.#length === 0 && this.#bound !== null
+  }
+
+  /** @param share of the way from the best price to the bound, as it was when that was set: whether less of it is left */
+  isNearBound(share: number): boolean {
+    const best = this.#keys[this.#length - 1] ?? this.#boundKey
+    return this.#bound !== null && best - this.#boundKey < share * this.#reachAtBound
+  }
+
   /**
    * Whether fewer levels than `depth` remain though the exchange has more: a new snapshot is due.
    * @param share of those that would do: with less than 1, whether it is short by more than that
@@ -132,10 +145,12 @@ export class BookSide {
   #limit(): void {
     const key = this.#keys[0]
     const price = this.#texts[0]
-    if (key === undefined || price === undefined) return
+    const best = this.#keys[this.#length - 1]
+    if (key === undefined || price === undefined || best === undefined) return
     this.#bound = price
     this.#boundKey = key
     this.#lengthAtBound = this.#length
+    this.#reachAtBound = best - key
   }
 
   #isKnown(key: number, price: Decimal): boolean {

@@ -12,9 +12,10 @@ import { OrderBook } from './order-book.ts'
  * - `stale`: contained already, or before the snapshot that the stream is about to send: dropped;
  * - `alive`: nothing changed and nothing is missing;
  * - `gap`: something is missing: the book has become invalid, clients are to be told, a snapshot is needed;
- * - `crossed`: the book made no sense: as a gap, and see `state`.
+ * - `crossed`: the book made no sense: as a gap, and see `state`;
+ * - `exhausted`: the price has left what is known of a side that was cut off: as a gap.
  */
-export type BookOutcome = 'applied' | 'held' | 'stale' | 'alive' | 'gap' | 'crossed'
+export type BookOutcome = 'applied' | 'held' | 'stale' | 'alive' | 'gap' | 'crossed' | 'exhausted'
 
 /**
  * - `empty`: nothing has been received since the start or the last `reset`;
@@ -85,9 +86,14 @@ export class BookSync {
     return this.#generation
   }
 
+  /** Whether snapshots come over the stream; otherwise they are asked of REST, and count as the stream does. */
+  get isStreamed(): boolean {
+    return this.#rule.snapshots === 'streamed'
+  }
+
   /** Whether a snapshot must be asked of REST. In state `crossed` only after a while. */
   get needsSnapshot(): boolean {
-    return this.#rule.snapshots === 'rest' && this.#state !== 'live'
+    return !this.isStreamed && this.#state !== 'live'
   }
 
   /**
@@ -99,18 +105,22 @@ export class BookSync {
     return this.#state === 'live' && this.book.lacks(depth, share)
   }
 
+  /** Whether the price is about to leave what is known of a side that was cut off. */
+  get isNearBound(): boolean {
+    return this.#state === 'live' && this.book.isNearBound
+  }
+
   /**
    * To be called when a snapshot is asked for to renew a live book: from now on updates are held as well as applied, so
    * that they can follow the snapshot, which is older than they are. Without it the first snapshot is `older`.
    */
   expectSnapshot(): void {
-    if (this.#rule.snapshots === 'rest' && this.#state === 'live') this.#isRenewing = true
+    if (!this.isStreamed && this.#state === 'live') this.#isRenewing = true
   }
 
   receive(event: BookEvent): BookOutcome {
-    const isStreamed = this.#rule.snapshots === 'streamed'
-    if (event.kind === 'snapshot') return isStreamed ? this.#replace(event, [], null) : 'stale'
-    if (this.#state !== 'live') return isStreamed ? this.#ignore() : this.#wait(event)
+    if (event.kind === 'snapshot') return this.isStreamed ? this.#replace(event, [], null) : 'stale'
+    if (this.#state !== 'live') return this.isStreamed ? this.#ignore() : this.#wait(event)
     switch (this.#judge(event, this.#last, this.#isFresh)) {
       case 'next':
         return this.#apply(event)
@@ -129,7 +139,7 @@ export class BookSync {
    * @returns `older` where it is from before what is held: another one is needed, and nothing else has changed
    */
   snapshot(snapshot: SnapshotContent, depth: number): BookOutcome | 'older' {
-    if (this.#rule.snapshots === 'streamed') return this.#replace(snapshot, [], null)
+    if (this.isStreamed) return this.#replace(snapshot, [], null)
     const following = this.#following(snapshot.sequence)
     if (following === 'older') {
       this.expectSnapshot()
@@ -168,7 +178,7 @@ export class BookSync {
     return following
   }
 
-  #replace(snapshot: SnapshotContent, following: readonly BookEvent[], depth: number | null): 'applied' | 'crossed' {
+  #replace(snapshot: SnapshotContent, following: readonly BookEvent[], depth: number | null): BookOutcome {
     this.book.replace(snapshot.bids, snapshot.asks, depth)
     this.#last = { sequence: snapshot.sequence, prevSequence: null }
     this.#exchangeTime = snapshot.exchangeTime ?? this.#exchangeTime
@@ -177,6 +187,7 @@ export class BookSync {
     this.#isRenewing = false
     this.#staleUpdates = 0
     this.#held.replace([])
+    if (this.book.isExhausted) return this.#exhaust()
     if (this.book.isCrossed()) return this.#cross()
     this.#state = 'live'
     return 'applied'
@@ -187,6 +198,7 @@ export class BookSync {
     this.#isFresh = false
     this.#staleUpdates = 0
     if (this.#isRenewing && !this.#held.add(event)) this.#stopRenewing()
+    if (this.book.isExhausted) return this.#exhaust(event)
     if (this.book.isCrossed()) return this.#cross(event)
     if (this.#isSuspect && ++this.#updatesSinceCrossing >= MENDED_AFTER_UPDATES) this.#isSuspect = false
     return 'applied'
@@ -214,7 +226,7 @@ export class BookSync {
 
   #lose(event: BookEvent): 'gap' {
     this.#invalidate('syncing')
-    if (this.#rule.snapshots === 'rest') this.#held.add(event)
+    if (!this.isStreamed) this.#held.add(event)
     return 'gap'
   }
 
@@ -222,8 +234,16 @@ export class BookSync {
     this.#invalidate(this.#isSuspect ? 'crossed' : 'syncing')
     this.#isSuspect = true
     this.#updatesSinceCrossing = 0
-    if (event !== undefined && this.#rule.snapshots === 'rest') this.#held.add(event)
+    if (event !== undefined && !this.isStreamed) this.#held.add(event)
     return 'crossed'
+  }
+
+  /** Nothing was missed: a snapshot that was asked for to renew the book still joins what has been held for it. */
+  #exhaust(event?: BookEvent): 'exhausted' {
+    const held = this.#isRenewing ? [...this.#held.events] : event === undefined ? [] : [event]
+    this.#invalidate('syncing')
+    if (!this.isStreamed) this.#held.replace(held)
+    return 'exhausted'
   }
 
   #invalidate(state: BookState): void {

@@ -21,11 +21,11 @@ export interface KnownTop {
   readonly depth: number
 }
 
-/** @param isCounted whether REST counts as the stream does, as it must where its snapshots join the stream's updates */
-export function topOf({ book: { bids, asks }, sequence }: BookSync, isCounted: boolean): KnownTop {
+/** Where the snapshots of REST join the stream's updates, REST counts as the stream does. */
+export function topOf({ book: { bids, asks }, sequence, isStreamed }: BookSync): KnownTop {
   const known = [bids, asks].map(({ bound, length }) => (bound === null ? TOP_DEPTH : length))
   const depth = Math.min(TOP_DEPTH, ...known)
-  return { depth, sequence: isCounted ? sequence : null, bids: bids.top(depth), asks: asks.top(depth) }
+  return { depth, sequence: isStreamed ? null : sequence, bids: bids.top(depth), asks: asks.top(depth) }
 }
 
 /**

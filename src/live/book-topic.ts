@@ -1,53 +1,43 @@
 import type { BookEvent, MarketEvent } from '../domain/event.ts'
-import { type BookLevel, type BookSnapshot, counterOf } from '../domain/order-book.ts'
+import { type BookSnapshot, counterOf } from '../domain/order-book.ts'
 import type { StoredInstrument } from '../domain/series.ts'
 import type { BookDepth, ClientTopic } from '../domain/topic.ts'
 import type { BookRuleName } from '../exchanges/stream.ts'
 import { BookCheck } from './book-check.ts'
 import { BookHandover } from './book-handover.ts'
+import { BookListeners } from './book-listeners.ts'
 import { CROSSED, DIFFERENT, SILENT } from './book-reasons.ts'
 import { BookRenewal } from './book-renewal.ts'
 import { BookRetries } from './book-retries.ts'
+import { BookSubscription, SNAPSHOT_PATIENCE_MS } from './book-subscription.ts'
 import { type BookOutcome, BookSync } from './book-sync.ts'
 import { type KnownTop, topOf } from './book-top.ts'
 import { BookView, type ViewChange } from './book-view.ts'
+import { BookViews } from './book-views.ts'
 import type { SnapshotRequest } from './feed-io.ts'
 import { MarketTopic, type Reply, type TopicSurroundings } from './market-topic.ts'
-import { bookData, type TopicLine } from './messages.ts'
+import type { TopicLine } from './messages.ts'
 import { SNAPSHOT_DEPTH } from './snapshot-depth.ts'
 
-/** A snapshot that has not come after this is asked for again. */
-const SNAPSHOT_PATIENCE_MS = 15_000
-/** A stream without an update for so long is quiet: the snapshot that is asked for now is not from before it. */
-const QUIET_MS = 5_000
 /** A book that stayed right for so long is sound: the next failure is a first one. */
 const SOUND_MS = 30_000
 const DEFAULT_DEPTH = 20
-
-const restRules: ReadonlySet<BookRuleName> = new Set(['contiguous', 'bridged'])
-
-/** Told of the best levels at every change of a book that is right, and when it is not any more. */
-export interface BookListener {
-  /** `null`: that side is empty, or as far as is known. */
-  changed(bid: BookLevel | null, ask: BookLevel | null, exchangeTime: number | null, now: number): void
-  voided(now: number): void
-  rejected(reason: string, now: number): void
-}
+/** What whoever listens needs to know of a book, in levels a side. */
+const LISTENED_DEPTH = 1
 
 /** The order book of one instrument and the views that clients have of it. */
 export class BookTopic extends MarketTopic {
-  readonly listeners = new Set<BookListener>()
+  readonly listeners: BookListeners
   readonly #sync: BookSync
   readonly #rule: BookRuleName
-  readonly #views = new Map<string, { readonly view: BookView; readonly line: TopicLine }>()
+  readonly #views: BookViews
   /** The socket whose updates count; those of another one wait until they join. */
   #owner: number | null = null
   readonly #handover = new BookHandover()
   readonly #retries: BookRetries
   readonly #renewal: BookRenewal
   readonly #check: BookCheck
-  /** Since when a socket delivers it; `null` while none does. */
-  #subscribedAt: number | null = null
+  readonly #subscription: BookSubscription
   #isDirty = false
   /** A flush was asked for, and has not come. */
   #isFlushDue = false
@@ -61,18 +51,19 @@ export class BookTopic extends MarketTopic {
    * that nothing keeps. `top` was the last that it gave.
    */
   #silence: { readonly top: KnownTop | null } | null = null
-  /** When a snapshot was last asked for by a new subscription. */
-  #resubscribedAt = 0
   /** Why there is no book. */
   #reason = 'no snapshot has come yet'
 
   constructor(instrument: StoredInstrument, surroundings: TopicSurroundings, rule: BookRuleName) {
     super(instrument, surroundings)
     this.#sync = new BookSync(rule)
+    this.#views = new BookViews(this.#sync)
+    this.listeners = new BookListeners(this.#sync)
+    this.#subscription = new BookSubscription(this.#sync, this.streams)
     this.#rule = rule
     this.#retries = new BookRetries(surroundings.random)
     this.#renewal = new BookRenewal(this.#sync, surroundings.random)
-    this.#check = new BookCheck({ instrument, sync: this.#sync, isCounted: restRules.has(rule), surroundings })
+    this.#check = new BookCheck({ instrument, sync: this.#sync, surroundings })
   }
 
   override get isNeeded(): boolean {
@@ -86,17 +77,17 @@ export class BookTopic extends MarketTopic {
   /** While the stream is silent, what it gave last: by that it is seen to be silent still. */
   override top(): KnownTop | null {
     if (this.#sync.state !== 'live') return this.#silence?.top ?? null
-    return topOf(this.#sync, restRules.has(this.#rule))
+    return topOf(this.#sync)
   }
 
   /** Where the stream brings the snapshot. */
   override get beginsWhole(): boolean {
-    return !restRules.has(this.#rule)
+    return this.#sync.isStreamed
   }
 
   override open(topic: ClientTopic, begun?: TopicLine): TopicLine {
     const line = super.open(topic, begun)
-    this.#views.set(line.key, { view: new BookView(topic.depth ?? DEFAULT_DEPTH), line })
+    this.#views.open(topic.depth ?? DEFAULT_DEPTH, line)
     // The next flush tells the new view.
     if (this.#sync.state === 'live') this.#expectFlush()
     return line
@@ -109,12 +100,12 @@ export class BookTopic extends MarketTopic {
 
   override close(key: string): void {
     super.close(key)
-    this.#views.delete(key)
+    this.#views.close(key)
   }
 
   override receive(event: MarketEvent, socket: number, now: number): void {
     if (event.channel !== 'book') return
-    this.#subscribedAt ??= now
+    this.#subscription.begun(now)
     this.#owner ??= socket
     if (socket === this.#owner) this.#take(event, now)
     else for (const joined of this.#takeOver(event, socket)) this.#take(joined, now)
@@ -132,7 +123,7 @@ export class BookTopic extends MarketTopic {
 
   /** Whether a deeper snapshot is on its way, or about to be asked for, that a view of this depth needs. */
   awaitsLevels(depth: BookDepth): boolean {
-    return restRules.has(this.#rule) && this.#renewal.lacks(depth)
+    return this.#renewal.lacks(depth)
   }
 
   /** When what the book holds was last heard, ms by our clock. */
@@ -141,13 +132,7 @@ export class BookTopic extends MarketTopic {
   }
 
   override state(key: string): string | null {
-    const shown = this.#views.get(key)
-    if (shown === undefined || this.#sync.state !== 'live') return null
-    // What has changed since the last flush is not in the numbered messages yet: the next one brings it, to all.
-    const change = shown.view.snapshot()
-    return change === null
-      ? null
-      : shown.line.state(change.exchangeTime, this.#receivedTime, dataOf(change, shown.view.depth))
+    return this.#views.state(key, this.#receivedTime)
   }
 
   /** One who comes late is told what the others know. */
@@ -158,7 +143,7 @@ export class BookTopic extends MarketTopic {
   }
 
   override subscribed(_socket: number, now: number): void {
-    this.#subscribedAt ??= now
+    this.#subscription.begun(now)
   }
 
   override answered(input: Reply, now: number): void {
@@ -187,11 +172,12 @@ export class BookTopic extends MarketTopic {
     if (this.#owner !== null && socket !== this.#owner) return
     this.#owner = heir
     if (heir === null) {
-      this.#subscribedAt = this.#asked = null
+      this.#asked = null
+      this.#subscription.ended()
       this.#retries.cancel()
       this.#void('the connection was lost', now)
       this.#sync.reset()
-    } else if (restRules.has(this.#rule)) {
+    } else if (!this.#sync.isStreamed) {
       // The heir's updates join by their counters, or do not.
       for (const event of waiting) this.#take(event, now)
     } else this.#startAnew('the connection was lost', now)
@@ -199,12 +185,12 @@ export class BookTopic extends MarketTopic {
 
   override rejected(reason: string, now: number): void {
     super.rejected(reason, now)
-    for (const listener of this.listeners) listener.rejected(reason, now)
+    this.listeners.rejected(reason, now)
   }
 
   /** Where the exchange numbers its updates, a missing one is noticed; elsewhere the book starts anew. */
   override suspect(now: number): void {
-    if (this.#rule === 'connection' && this.#subscribedAt !== null) this.#startAnew('a frame could not be read', now)
+    if (this.#rule === 'connection' && this.#subscription.isThere) this.#startAnew('a frame could not be read', now)
   }
 
   override stale(now: number): void {
@@ -223,28 +209,23 @@ export class BookTopic extends MarketTopic {
   }
 
   override tick(now: number): void {
-    if (this.#subscribedAt === null) return
+    if (!this.#subscription.isThere) return
     if (this.#check.finds(this.#depths, now)) this.#startAnew(DIFFERENT, now)
     if (this.#retries.takeDue(now)) this.#renew(now)
     if (this.#asked !== null && now - this.#asked.at > SNAPSHOT_PATIENCE_MS) this.#asked = null
-    if (this.#told === 'nothing' && now - this.#subscribedAt >= SNAPSHOT_PATIENCE_MS) this.#tellVoid(this.#whyVoid, now)
+    if (this.#told === 'nothing' && this.#subscription.isLate(now)) this.#tellVoid(this.#whyVoid, now)
     if (this.#asked !== null || this.#retries.isWaiting) return
     if (this.#liveSince !== null && now - this.#liveSince > SOUND_MS) this.#retries.sound()
-    if (this.#isWaiting(now, this.#subscribedAt) || this.#isRenewed(now)) {
-      this.#ask(now)
-    } else if (this.#isForgotten(now, this.#subscribedAt)) this.#restart('no snapshot has come', now)
+    if (this.#subscription.needsSnapshot(now)) this.#ask(now)
+    else if (this.#renewal.take(this.#depths, now)) this.#renewLive(now)
+    else if (this.#subscription.isForgotten(now)) this.#forgotten(now)
   }
 
   override flush(now: number): void {
     this.#isFlushDue = false
     if (!this.#isDirty || this.#sync.state !== 'live') return
     this.#isDirty = false
-    for (const { view, line } of this.#views.values()) {
-      const change = view.update(this.#sync)
-      if (change === null) continue
-      const message = line.next(change.exchangeTime, now, dataOf(change, view.depth))
-      this.surroundings.emit({ kind: 'publish', key: line.key, message })
-    }
+    for (const told of this.#views.flush(now)) this.surroundings.emit({ kind: 'publish', ...told })
   }
 
   #take(event: BookEvent, now: number): void {
@@ -253,6 +234,7 @@ export class BookTopic extends MarketTopic {
     if (event.exchangeTime !== null) this.dataTime = event.exchangeTime
     const outcome = this.#sync.receive(event)
     this.#check.heard(event, outcome, now)
+    if (event.kind === 'snapshot' && outcome === 'applied') this.#retries.answered()
     this.#after(outcome, now)
   }
 
@@ -261,8 +243,8 @@ export class BookTopic extends MarketTopic {
       case 'applied':
         this.#liveSince ??= now
         this.#told = 'book'
-        if (this.#views.size > 0) this.#expectFlush()
-        this.tellBest(now)
+        if (!this.#views.isEmpty) this.#expectFlush()
+        this.listeners.tellBest(now)
         return
       case 'held':
         if (this.#sync.needsSnapshot && !this.#retries.isWaiting) this.#ask(now)
@@ -276,13 +258,17 @@ export class BookTopic extends MarketTopic {
       case 'crossed':
         this.#restart(CROSSED, now)
         return
+      case 'exhausted':
+        this.#renewal.ranOut()
+        this.#restart('the price has left the levels that are known', now)
+        return
     }
   }
 
   /** The updates of another socket, from when they join what the book holds: from then on they rule. */
   #takeOver(event: BookEvent, socket: number): readonly BookEvent[] {
     const isSnapshot = event.kind === 'snapshot'
-    if (!isSnapshot && !restRules.has(this.#rule)) return []
+    if (!isSnapshot && this.#sync.isStreamed) return []
     const joined = isSnapshot ? [event] : this.#handover.receive(event, this.#sync.sequence)
     if (joined.length > 0) this.#owner = socket
     return joined
@@ -290,14 +276,6 @@ export class BookTopic extends MarketTopic {
 
   get #whyVoid(): string {
     return this.#silence === null ? this.#reason : SILENT
-  }
-
-  /** Tells the listeners the best levels, where there is a book: also one that begins to listen. */
-  tellBest(now: number): void {
-    if (this.listeners.size === 0 || this.#sync.state !== 'live') return
-    const [bid = null] = this.#sync.book.bids.top(1)
-    const [ask = null] = this.#sync.book.asks.top(1)
-    for (const listener of this.listeners) listener.changed(bid, ask, this.#sync.exchangeTime, now)
   }
 
   #expectFlush(): void {
@@ -317,9 +295,9 @@ export class BookTopic extends MarketTopic {
 
   #tellVoid(reason: string, now: number): void {
     this.#told = 'void'
-    for (const listener of this.listeners) listener.voided(now)
+    this.listeners.voided(now)
     this.surroundings.counters.resyncs += 1
-    for (const { view } of this.#views.values()) view.invalidate()
+    this.#views.invalidate()
     this.notify('resync', now, { reason })
   }
 
@@ -331,17 +309,43 @@ export class BookTopic extends MarketTopic {
 
   /** The book is wrong, or may be: clients are told, and it starts anew, later and later where that does not help. */
   #restart(reason: string, now: number): void {
-    this.#void(reason, now)
-    if (this.#told === 'nothing') this.#tellVoid(reason, now)
+    this.#doubt(reason, now)
     if (this.#retries.failed(now)) this.#renew(now)
   }
 
+  /** There is no book, and clients know. */
+  #doubt(reason: string, now: number): void {
+    this.#void(reason, now)
+    if (this.#told === 'nothing') this.#tellVoid(reason, now)
+  }
+
   #renew(now: number): void {
-    if (restRules.has(this.#rule)) this.#ask(now)
+    if (!this.#sync.isStreamed) this.#ask(now)
     else {
-      this.#resubscribedAt = now
+      this.#subscription.renewed(now)
+      this.#renewal.asked(now)
       this.surroundings.resubscribe(this, now)
     }
+  }
+
+  /**
+   * A book that is right as far as it goes, which is not far enough. Until the snapshot of a new subscription comes the
+   * exchange sends no updates, so that what is held is old: clients are told.
+   */
+  #renewLive(now: number): void {
+    if (this.#sync.isStreamed) {
+      this.#void('the price is about to leave the levels that are known', now)
+      this.#sync.reset()
+    }
+    this.#renew(now)
+  }
+
+  /** It was asked for, and acknowledged: another socket may bring what this one does not. */
+  #forgotten(now: number): void {
+    const next = this.#retries.forgotten(now)
+    if (next === 'here') this.#renew(now)
+    if (next === 'elsewhere') this.surroundings.rehome(this, now)
+    this.#doubt('no snapshot has come', now)
   }
 
   #ask(now: number): void {
@@ -353,32 +357,10 @@ export class BookTopic extends MarketTopic {
     this.surroundings.emit({ kind: 'ask-snapshot', instrument: this.instrument, request })
   }
 
-  /** A snapshot that came before the first update could be from before the stream: it would not join. */
-  #isWaiting(now: number, subscribedAt: number): boolean {
-    return this.#sync.needsSnapshot && (this.#sync.state !== 'empty' || now - subscribedAt >= QUIET_MS)
-  }
-
-  /** A snapshot that the stream should have brought long ago. */
-  #isForgotten(now: number, subscribedAt: number): boolean {
-    if (this.#sync.state === 'live' || this.#sync.needsSnapshot) return false
-    // A request that waits to be sent has not been forgotten.
-    const askedAt = this.streams.map(({ requestedAt }) => requestedAt ?? now)
-    return now - Math.max(subscribedAt, this.#resubscribedAt, ...askedAt) >= SNAPSHOT_PATIENCE_MS
-  }
-
-  /** Whether a live book of REST is to be read again. */
-  #isRenewed(now: number): boolean {
-    return restRules.has(this.#rule) && this.#renewal.take(this.#depths, now)
-  }
-
-  /** Of the views. */
+  /** How deep the book is needed: by the views, and by those who listen. */
   get #depths(): readonly number[] {
-    return [...this.#views.values()].map(({ view: { depth } }) => depth)
+    return this.listeners.size === 0 ? this.#views.depths : [...this.#views.depths, LISTENED_DEPTH]
   }
-}
-
-function dataOf({ kind, bids, asks, availableDepth, prevSequence, sequence }: ViewChange, depth: number): string {
-  return bookData({ kind, depth, availableDepth, bids, asks, prevSequence, sequence })
 }
 
 function snapshotOf({ sequence, exchangeTime, bids, asks }: BookSnapshot) {

@@ -1,6 +1,7 @@
 import type { BookLevel } from '../domain/order-book.ts'
 import type { StoredInstrument } from '../domain/series.ts'
-import type { BookListener, BookTopic } from './book-topic.ts'
+import type { BookListener } from './book-listeners.ts'
+import type { BookTopic } from './book-topic.ts'
 import { LatestTopic } from './latest-topic.ts'
 import type { TopicSurroundings } from './market-topic.ts'
 import type { UpstreamStream } from './upstream-stream.ts'

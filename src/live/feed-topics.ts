@@ -26,7 +26,7 @@ export interface FeedTopicsOptions {
   readonly upstream: Upstream
   /** Of an earlier instance; those of topics that end are taken out. */
   readonly marks: TopicMarks
-  readonly surroundings: Omit<TopicSurroundings, 'resubscribe'>
+  readonly surroundings: Omit<TopicSurroundings, 'resubscribe' | 'rehome'>
 }
 
 /** Who needs what, and the topics that exist for it: what clients ask for, and what is recorded without them. */
@@ -233,6 +233,11 @@ export class FeedTopics {
         resubscribe: (one, at) => {
           for (const stream of one.streams) if (!stream.isSignOfLife) upstream.resubscribe(stream, at)
         },
+        rehome: (one, at) => {
+          // A sign of life that other topics share stays with them.
+          for (const stream of one.streams)
+            if (!stream.isSignOfLife || stream.topics.size === 1) upstream.rehome(stream, at)
+        },
       },
     })
     topics.add(channel, interval, topic)
@@ -246,7 +251,7 @@ export class FeedTopics {
       topic.subscribed(stream.socket.id, now)
       if (topic.beginsWhole && stream.hasBegun) upstream.resubscribe(stream, now)
     }
-    if (source instanceof BookTopic) source.tellBest(now)
+    if (source instanceof BookTopic) source.listeners.tellBest(now)
     return topic
   }
 

@@ -38,6 +38,8 @@ export interface TopicSurroundings {
   readonly emit: (effect: FeedEffect) => void
   /** Asks the exchange for the streams of a topic anew: a fresh snapshot follows. */
   readonly resubscribe: (topic: MarketTopic, now: number) => void
+  /** As `resubscribe`, on another socket: the one that carries them does not bring what it should. */
+  readonly rehome: (topic: MarketTopic, now: number) => void
   /** Whose turn it is to ask REST for what may have been missed. */
   readonly turns: Turns
   readonly numbers: LineNumbers

@@ -8,6 +8,8 @@ const KEPT_LEVELS = 5_000
  * may go before any of them is missing.
  */
 const KEPT_SHARE = 0.15
+/** So much of that way must be left, or the book is to be sent anew: of 15 % of the price a little more than 10 %. */
+const REACH_LEFT = 0.7
 /** So many levels must be in excess before they are cut off: one cut then serves many updates. */
 const EXCESS_LEVELS = 1_250
 
@@ -45,6 +47,16 @@ export class OrderBook {
     const bid = this.bids.priceAt(0)
     const ask = this.asks.priceAt(0)
     return bid !== undefined && ask !== undefined && !this.bids.isBetter(ask, bid)
+  }
+
+  /** Whether nothing is known of a side of which the exchange has more: then the book says nothing at all. */
+  get isExhausted(): boolean {
+    return this.bids.isExhausted || this.asks.isExhausted
+  }
+
+  /** Whether the price has come so near to where a side was cut off that it is about to leave what is known. */
+  get isNearBound(): boolean {
+    return this.bids.isNearBound(REACH_LEFT) || this.asks.isNearBound(REACH_LEFT)
   }
 
   /** Whether fewer levels than `depth`, or a share of them, remain on a side of which the exchange has more. */

@@ -19,6 +19,8 @@ export class UpstreamStream {
   socket: UpstreamSocket | null = null
   /** Will carry it: while a socket is rotated both do. */
   successor: UpstreamSocket | null = null
+  /** Did not bring what it should: another one is to carry it. */
+  shunned: UpstreamSocket | null = null
   /** Whether the successor delivers it, and since when it was heard there. */
   isReady = false
   heardAt: number | null = null
@@ -87,6 +89,7 @@ export class UpstreamStream {
   /** A socket carries it from now on, as soon as the exchange does what it is asked. */
   moveTo(socket: UpstreamSocket, now: number): void {
     this.socket = socket
+    this.shunned = null
     this.#request(now)
     socket.streams.set(this.name, this)
   }

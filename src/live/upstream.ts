@@ -82,6 +82,21 @@ export class Upstream {
     stream.socket.subscribe([stream.name])
   }
 
+  /** As `resubscribe`, on another socket: those that share this one have what they need. */
+  rehome(stream: UpstreamStream, now: number): void {
+    const { socket } = stream
+    if (socket === null || stream.successor !== null) {
+      // Another one is about to carry it as it is.
+      this.resubscribe(stream, now)
+      return
+    }
+    socket.unsubscribe([stream.name])
+    stream.leave(now)
+    stream.shunned = socket
+    this.#seekHome(stream)
+    for (const topic of topicsOn(stream)) topic.lost(socket.id, now, null)
+  }
+
   /** As `resubscribe`, in a request of its own: it may be the one for which a whole request was not answered. */
   #askApart(stream: UpstreamStream, socket: UpstreamSocket, now: number): void {
     stream.restart(now)
@@ -253,9 +268,9 @@ export class Upstream {
   /** Finds every homeless stream a socket with room, or opens one. */
   #house(now: number): void {
     const most = Math.min(MOST_STREAMS_PER_SOCKET, this.#options.api.limits.topicsPerSocket)
-    for (const [name, streams] of Map.groupBy(this.#homeless, ({ endpoint }) => endpoint)) {
-      while (streams.length > 0) {
-        const socket = this.#homeAt(name, most, now)
+    for (const streams of Map.groupBy(this.#homeless, placeOf).values()) {
+      for (let [first] = streams; first !== undefined; [first] = streams) {
+        const socket = this.#homeFor(first, most, now)
         if (socket === undefined) break
         const moving = streams.splice(0, most - socket.streams.size)
         for (const stream of moving) {
@@ -268,9 +283,9 @@ export class Upstream {
   }
 
   /** One that may ask for it soon, else a new one within reason, else whichever has room. */
-  #homeAt(name: string, most: number, now: number): UpstreamSocket | undefined {
+  #homeFor({ endpoint: name, shunned }: UpstreamStream, most: number, now: number): UpstreamSocket | undefined {
     const sockets = [...this.sockets.values()].filter(({ endpoint }) => endpoint.name === name)
-    const roomy = sockets.filter((socket) => socket.isStaying && socket.streams.size < most)
+    const roomy = sockets.filter((socket) => socket.isStaying && socket !== shunned && socket.streams.size < most)
     const prompt = roomy.find((socket) => socket.requestDelayMs(now) < PROMPT_MS)
     if (prompt !== undefined) return prompt
     const isCrowded = roomy.length > 0 && sockets.length - Math.floor(this.streams.size / most) > MOST_SPARE_SOCKETS
@@ -324,6 +339,11 @@ export class Upstream {
     if (entrance === undefined) throw new RangeError(`no endpoint ${name}`)
     return entrance
   }
+}
+
+/** What goes for one stream in search of a socket goes for all of the same place. */
+function placeOf({ endpoint, shunned }: UpstreamStream): string {
+  return `${endpoint} ${shunned?.id}`
 }
 
 function isUnanswered(stream: UpstreamStream, socket: UpstreamSocket, now: number): boolean {

@@ -32,7 +32,7 @@ class Checked {
     }
     this.check = new BookCheck({
       instrument: playedInstrument('coinbase', 'BTC-USD'),
-      ...{ sync: this.sync, isCounted: false },
+      sync: this.sync,
       surroundings: { emit, turns: new Turns(), random: () => random },
     })
     const event = bookEvent({ kind: 'snapshot', ...snapshot })

@@ -33,6 +33,7 @@ class Rotated {
         numbers: new LineNumbers(),
         random: () => 0.5,
         resubscribe: () => undefined,
+        rehome: () => undefined,
       },
       emit: (effect: { readonly kind: string; readonly request?: SnapshotRequest }) => {
         if (effect.kind === 'ask-snapshot' && effect.request !== undefined) this.asked.push(effect.request)

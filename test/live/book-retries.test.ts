@@ -8,7 +8,7 @@ const retries = () => new BookRetries(() => 1)
 
 /** How long it waits, in whole seconds; leaves it not waiting. */
 function waitOf(tried: BookRetries, now = 0): number {
-  for (let seconds = 0; seconds < 100; seconds++) if (tried.takeDue(now + seconds * SECOND)) return seconds
+  for (let seconds = 0; seconds < 4_000; seconds++) if (tried.takeDue(now + seconds * SECOND)) return seconds
   throw new Error('waits for ever')
 }
 
@@ -44,6 +44,20 @@ describe('BookRetries', () => {
     expect([tried.takeDue(60 * SECOND), tried.isWaiting]).toEqual([false, true])
     expect(waitOf(tried)).toBe(61)
     expect([tried.takeDue(100 * SECOND), tried.isWaiting]).toEqual([false, false])
+  })
+
+  it('asks for a snapshot that is not streamed here, then elsewhere, then less and less often up to an hour', () => {
+    const tried = retries()
+    const firstTwo = () => [tried.forgotten(0), tried.forgotten(0)]
+    expect([firstTwo(), tried.isWaiting]).toEqual([['here', 'elsewhere'], false])
+    const waits = Array.from({ length: 9 }, () => {
+      expect(tried.forgotten(0)).toBe('later')
+      return waitOf(tried) / 60
+    })
+    expect(waits).toEqual([1, 2, 4, 8, 16, 32, 60, 60, 60])
+    tried.forgotten(0)
+    tried.answered()
+    expect([tried.isWaiting, firstTwo()]).toEqual([false, ['here', 'elsewhere']])
   })
 
   it('does not wait twice: a failure while it waits changes nothing', () => {

@@ -129,20 +129,45 @@ describe.each(restRules)('%s: the snapshot of REST', (rule) => {
         const { sequence, exchangeTime, bids, asks } = snapshotAt(rule, given, 0)
         const sync = new BookSync(rule)
         sync.snapshot({ sequence, exchangeTime, bids: bids.slice(0, cut), asks: asks.slice(0, cut) }, cut)
-        counted(rule, given).forEach((event, i) => {
-          sync.receive(event)
+        const [lowest, highest] = [Number(bids[cut - 1]?.price), Number(asks[cut - 1]?.price)]
+        for (const [i, event] of counted(rule, given).entries()) {
+          const outcome = sync.receive(event)
           const truth = stateAt(given, i + 1)
-          const known = levelsOf(sync.book)
           // Always the best ones, none missing among them, and all that the range has.
-          expect(known.bids).toEqual(truth.bids.slice(0, known.bids.length))
-          expect(known.asks).toEqual(truth.asks.slice(0, known.asks.length))
-          const [lowest, highest] = [Number(bids[cut - 1]?.price), Number(asks[cut - 1]?.price)]
-          expect(known.bids.length).toBe(truth.bids.filter(({ price }) => Number(price) >= lowest).length)
-          expect(known.asks.length).toBe(truth.asks.filter(({ price }) => Number(price) <= highest).length)
-          expect(sync.lacks(10)).toBe(Math.min(known.bids.length, known.asks.length) < 10)
-        })
+          const inRange = {
+            bids: truth.bids.filter(({ price }) => Number(price) >= lowest),
+            asks: truth.asks.filter(({ price }) => Number(price) <= highest),
+          }
+          const least = Math.min(inRange.bids.length, inRange.asks.length)
+          expect(outcome === 'exhausted').toBe(least === 0)
+          if (outcome === 'exhausted') {
+            expect([sync.state, sync.needsSnapshot, levelsOf(sync.book)]).toEqual([
+              'syncing',
+              true,
+              { bids: [], asks: [] },
+            ])
+            return
+          }
+          expect(levelsOf(sync.book)).toEqual(inRange)
+          expect(sync.lacks(10)).toBe(least < 10)
+        }
       }),
     )
+  })
+
+  it('that was asked for to renew a book is joined by what came before nothing was left of that', () => {
+    const sync = new BookSync(rule)
+    const [bids, asks] = [[level(9, 1)], [level(11, 1)]]
+    sync.snapshot({ sequence: 10, exchangeTime: null, bids, asks }, 1)
+    sync.expectSnapshot()
+    const update = (sequence: number, price: number, size: number) =>
+      bookEvent({ firstSequence: sequence, prevSequence: sequence - 1, sequence, bids: [level(price, size)] })
+    expect(sync.receive(update(11, 9, 2))).toBe('applied')
+    expect(sync.receive(update(12, 9, 0))).toBe('exhausted')
+    expect(sync.receive(update(13, 7, 3))).toBe('held')
+    const snapshot = { sequence: 10, exchangeTime: null, bids: [...bids, level(8, 1)], asks: [...asks, level(12, 1)] }
+    expect(sync.snapshot(snapshot, 100)).toBe('applied')
+    expect(levelsOf(sync.book).bids).toEqual([level(8, 1), level(7, 3)])
   })
 
   it('renews a live book without a moment of being invalid', () => {

@@ -1,5 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import type { Decimal } from '../../src/domain/decimal.ts'
 import { OrderBook } from '../../src/live/order-book.ts'
 import { BookModel, level, markets } from './book-market.ts'
 
@@ -137,6 +138,48 @@ describe('the range that a snapshot knows', () => {
   it('lacks nothing where a side is whole', () => {
     const book = bookOf([['9', '1']], [['11', '1']])
     expect(book.lacks(1_000)).toBe(false)
+  })
+})
+
+describe('the way to the end of the range', () => {
+  const cut = () => {
+    const { bids, asks } = ladder(20_000, 100_000, 1)
+    const book = new OrderBook()
+    book.replace(bids, asks, null)
+    return { book, bids, asks }
+  }
+  const gone = (levels: readonly { readonly price: Decimal }[], count: number) =>
+    levels.slice(0, count).map(({ price }) => level(price, '0'))
+
+  it('is nearly gone when less than 70 % of it are left, on either side', () => {
+    const { book, bids, asks } = cut()
+    expect(book.isNearBound).toBe(false)
+    book.apply(gone(bids, 4_499), gone(asks, 4_499))
+    expect(book.isNearBound).toBe(false)
+    book.apply(gone(bids, 4_501), [])
+    expect(book.isNearBound).toBe(true)
+    book.apply(bids.slice(0, 100), gone(asks, 4_501))
+    expect(book.isNearBound).toBe(true)
+    book.apply([], asks.slice(0, 100))
+    expect(book.isNearBound).toBe(false)
+  })
+
+  it('is all gone where no level is left of what is known, and begins anew with each snapshot', () => {
+    const { book, bids, asks } = cut()
+    book.apply(gone(bids, 14_999), [])
+    expect(book.isExhausted).toBe(false)
+    book.apply(gone(bids, 15_000), [])
+    expect([book.isExhausted, book.isNearBound]).toEqual([true, true])
+    book.replace(bids, asks, null)
+    expect([book.isExhausted, book.isNearBound]).toEqual([false, false])
+    book.replace([], asks, null)
+    expect(book.isExhausted).toBe(false)
+  })
+
+  it('has no end where a side is whole', () => {
+    const book = bookOf([['9', '1']], [['11', '1']])
+    book.apply([level('9', '0')], [])
+    expect([book.isExhausted, book.isNearBound]).toEqual([false, false])
   })
 })
 

@@ -85,6 +85,45 @@ describe.each([
   })
 })
 
+describe('a book that only best prices are made of', () => {
+  it('is compared with REST like others, less deeply, and begins anew where its best price is wrong', () => {
+    const bbo = 'bbo:coinbase:BTC-USD'
+    const played = new Play('coinbase')
+    played.demand(bbo)
+    const bids = [['10', '1'], ...SNAPSHOT.bids] as const
+    played.frame(coinbaseBook('BTC-USD', { ...SNAPSHOT, bids }))
+    let size = 1
+    const goOn = () =>
+      played.frame(coinbaseBook('BTC-USD', { kind: 'update', from: 0, to: 0, bids: [['8', String(size++ % 2)]] }))
+    played.wait(10 * SECOND, goOn)
+    expect(played.of('ask-book-check')).toMatchObject([{ request: { depth: 100 } }])
+    answer(played)
+    played.wait(10 * SECOND, goOn)
+    expect(played.told(bbo, 'stale')).toHaveLength(1)
+    expect(played.status.unsynced).toEqual([{ symbol: 'BTC-USD', reason: DIFFERENT }])
+    expect(requestsOf(played, REQUEST.coinbase)).toBe(2)
+  })
+
+  it('is compared as often as one that is shown', () => {
+    const asked = ['bbo:coinbase:BTC-USD', 'book:coinbase:BTC-USD:5'].map((key) => {
+      const played = new Play('coinbase')
+      played.demand(key)
+      played.frame(coinbaseBook('BTC-USD', SNAPSHOT))
+      let [size, answered] = [0, 0]
+      played.wait(HOUR, () => {
+        const bids = [['8', String(size++ % 2)]] as const
+        played.frame(coinbaseBook('BTC-USD', { kind: 'update', from: 0, to: 0, bids }))
+        if (played.of('ask-book-check').length === answered) return
+        answered += 1
+        answer(played)
+      })
+      return answered
+    })
+    expect(asked[0]).toBe(asked[1])
+    expect(asked[0]).toBeGreaterThan(3)
+  })
+})
+
 describe('a book of Binance', () => {
   it('is compared as deep as the views need, and made of another snapshot where it differs', () => {
     const played = binanceLive()
