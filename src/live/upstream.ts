@@ -94,7 +94,7 @@ export class Upstream {
     stream.leave(now)
     stream.shunned = socket
     this.#seekHome(stream)
-    for (const topic of topicsOn(stream)) topic.lost(socket.id, now, null)
+    for (const topic of topicsOn(stream)) topic.lost(socket.id, now, null, stream)
   }
 
   /** As `resubscribe`, in a request of its own: it may be the one for which a whole request was not answered. */
