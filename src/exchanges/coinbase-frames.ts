@@ -61,7 +61,7 @@ function readFrame(value: unknown): StreamFrame {
     case 'ticker':
       return about('ticker', readTicker(record))
     case 'heartbeat':
-      return { kind: 'heartbeat', reply: null, heard: readHeartbeat(record) }
+      return { kind: 'heartbeat', reply: null, ...readHeartbeat(record) }
     case 'subscriptions':
       return { kind: 'ack', requestId: null, streams: readSubscriptions(record) }
     case 'error':
@@ -71,11 +71,17 @@ function readFrame(value: unknown): StreamFrame {
   }
 }
 
-/** Sent in order with the matches, each second: none from before its time is to come. */
-function readHeartbeat(record: Record<string, unknown>): Heard {
+/**
+ * `{"type":"heartbeat","last_trade_id":17157,"product_id":"BTC-USD","sequence":37475248783,"time":"…"}`: sent in order with
+ * the matches, each second, so that none from before its time is to come. 0, as ETH-EUR was recorded with in 2019,
+ * is no trade's id: it says nothing of them.
+ * https://docs.cdp.coinbase.com/exchange/websocket-feed/channels#heartbeat-channel
+ */
+function readHeartbeat(record: Cells): { readonly heard?: Heard } {
   const exchangeTime = needIsoTime(record['time'], 'time')
-  const lastTradeId = String(needCounter(record['last_trade_id'], 'last_trade_id'))
-  return { exchangeSymbol: needText(record['product_id'], 'product_id'), exchangeTime, lastTradeId }
+  const exchangeSymbol = needText(record['product_id'], 'product_id')
+  const lastTradeId = needCounter(record['last_trade_id'], 'last_trade_id')
+  return lastTradeId === 0 ? {} : { heard: { exchangeSymbol, exchangeTime, lastTradeId: String(lastTradeId) } }
 }
 
 /** What a frame says of the product that its events name, under the name by which it was subscribed. */

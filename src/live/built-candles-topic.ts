@@ -3,7 +3,7 @@ import type { TradeEvent } from '../domain/event.ts'
 import { floorToInterval, type Interval, type Window } from '../domain/interval.ts'
 import type { StoredInstrument } from '../domain/series.ts'
 import { mergeWindows } from '../domain/window.ts'
-import { CandleBuilder } from './candle-builder.ts'
+import { CandleBuilder, type ClosedCandles } from './candle-builder.ts'
 import { CandleOutput, candlesWithin } from './candle-output.ts'
 import { CandleQuestion } from './candle-question.ts'
 import type { Reply, TopicMarks, TopicSurroundings } from './market-topic.ts'
@@ -14,6 +14,11 @@ import type { UpstreamStream } from './upstream-stream.ts'
 const MATCH_SETTLE_MS = 5_000
 /** REST has the candle of a slot a while after it has settled there. */
 const REST_LAG_MS = 5_000
+/**
+ * The exchange says each second which trade is the newest. Where it does not, or not in a way that can be relied on, a
+ * quiet market's slots are left to REST after so long: later than a socket without any sign of life is given up.
+ */
+const SILENCE_MS = 40_000
 
 /**
  * Candles of an exchange that streams none: built from its trades, and where these are not all known, from REST. Closed
@@ -75,6 +80,7 @@ export class BuiltCandlesTopic extends CandleOutput implements TradeListener {
   override tick(now: number): void {
     const knownTo = Math.min(now, this.#trades.completeThrough)
     if (knownTo > Number.NEGATIVE_INFINITY) this.#advance(knownTo, now)
+    if (this.#trades.silenceMs(now) > SILENCE_MS) this.#advanceSilently(knownTo, now)
     this.#ask(now)
     this.#tell(now)
     const open = this.#hasNews ? this.#builder.open() : null
@@ -119,7 +125,16 @@ export class BuiltCandlesTopic extends CandleOutput implements TradeListener {
 
   #advance(knownTo: number, now: number): void {
     this.#begin(knownTo, now)
-    const { candles, unsure } = this.#builder.advance(knownTo)
+    this.#take(this.#builder.advance(knownTo))
+  }
+
+  #advanceSilently(knownTo: number, now: number): void {
+    const time = now - SILENCE_MS
+    this.#begin(time, now)
+    this.#take(this.#builder.advanceUnvouched(knownTo, time))
+  }
+
+  #take({ candles, unsure }: ClosedCandles): void {
     this.#built.push(...candles)
     if (unsure.length > 0) this.#unsure = mergeWindows([...this.#unsure, ...unsure])
   }

@@ -90,6 +90,19 @@ export class CandleBuilder {
     }
   }
 
+  /**
+   * As `advance`, for a time that nobody vouches for.
+   * @param vouchedTo up to where all trades have been added, ms UTC; `-Infinity` where that was never said
+   */
+  advanceUnvouched(vouchedTo: number, time: number): ClosedCandles {
+    this.#begin(time)
+    const from = Math.max(vouchedTo - this.#settleMs, this.#closedTo)
+    const to = this.#slotOf(time - this.#settleMs).start
+    // Only of what closes: a slot that stands open may still be vouched for.
+    if (from < to) this.taint(from, to - 1)
+    return this.advance(time)
+  }
+
   /** What was traded before the first thing heard is not known. */
   #begin(exchangeTime: number): void {
     if (this.#hasBegun) return

@@ -94,13 +94,22 @@ export class TradeLine {
     this.#handover.doubt()
   }
 
-  /** The exchange has said which trade is its newest. @returns whether some up to it have not come: something may be missing */
-  isBehind(newestId: string, now: number): boolean {
+  /**
+   * The exchange has said which trade is its newest. Where that is ahead of ours, something may be missing.
+   * @returns whether ours is the same: else it says nothing of those that came after the one it knows, or none came yet
+   */
+  isNewest(newestId: string, now: number): boolean {
     const { last } = this.#ids
-    if (!this.#ids.areConsecutive || last === null || compareIds(last.id, newestId) >= 0) return false
+    if (last === null) return false
+    const isAhead = this.#ids.areConsecutive && compareIds(newestId, last.id) > 0
     // What is being asked for reaches up to the newest; if it does not, this is said again.
-    if (this.#held === null) this.#suspect(now, now)
-    return true
+    if (isAhead && this.#held === null) this.#suspect(now, now)
+    return newestId === last.id
+  }
+
+  /** Whether a socket delivers the topic. */
+  get isAttended(): boolean {
+    return this.#handover.isAttended
   }
 
   /** A socket delivers the topic from now on. */

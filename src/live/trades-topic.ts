@@ -27,6 +27,8 @@ export class TradesTopic extends MarketTopic {
   #origin: TradeMark | null
   /** The exchange's time up to which it has sent all there was. */
   #heardTo = Number.NEGATIVE_INFINITY
+  /** When it last said so, or a socket began to deliver: by our clock. */
+  #heardAt = Number.NEGATIVE_INFINITY
 
   constructor(
     instrument: StoredInstrument,
@@ -61,15 +63,16 @@ export class TradesTopic extends MarketTopic {
   override receive(event: MarketEvent, socket: number, now: number): void {
     if (event.channel !== 'trades') return
     this.dataTime = Math.max(this.dataTime ?? 0, event.exchangeTime)
-    this.#heardTo = Math.max(this.#heardTo, event.exchangeTime)
+    this.#hear(event.exchangeTime, now)
     this.#perform(this.#trades.receive(event, socket, now), now)
   }
 
   override heard({ exchangeTime, lastTradeId }: Heard, now: number): void {
-    if (!this.#trades.isBehind(lastTradeId, now)) this.#heardTo = Math.max(this.#heardTo, exchangeTime)
+    if (this.#trades.isNewest(lastTradeId, now)) this.#hear(exchangeTime, now)
   }
 
   override subscribed(socket: number, now: number): void {
+    this.#heardAt = now
     this.#trades.subscribed(socket, now)
   }
 
@@ -127,6 +130,11 @@ export class TradesTopic extends MarketTopic {
     return Math.min(this.#heardTo, this.#trades.completeThrough)
   }
 
+  /** For how long a socket has delivered them without a word of the exchange on whether these are all, ms. */
+  silenceMs(now: number): number {
+    return this.#trades.isAttended ? now - this.#heardAt : 0
+  }
+
   override end(marks: TopicMarks): void {
     delete marks.trades[this.instrument.id]
     this.surroundings.numbers.ended(this.#line)
@@ -143,6 +151,11 @@ export class TradesTopic extends MarketTopic {
     const origin = this.#origin
     if (stored === null || origin === null || stored.exchangeTime < origin.exchangeTime) return origin
     return this.#recovery === 'byId' ? { ...stored, recentIds: [] } : stored
+  }
+
+  #hear(exchangeTime: number, now: number): void {
+    this.#heardTo = Math.max(this.#heardTo, exchangeTime)
+    this.#heardAt = now
   }
 
   #perform({ trades, hole, gap }: TradeOutcome, now: number): void {

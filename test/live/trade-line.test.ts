@@ -130,10 +130,10 @@ describe('a hole among ids that count up', () => {
     unreadable.suspect(1_000)
     expect(unreadable.askAt).toBe(6_000)
     const behind = lineUpTo(2)
-    expect([behind.isBehind('2', 1_000), behind.askAt]).toEqual([false, null])
-    expect([behind.isBehind('3', 1_000), behind.isBehind('3', 2_000), behind.askAt]).toEqual([true, true, 6_000])
+    expect([behind.isNewest('2', 1_000), behind.askAt]).toEqual([true, null])
+    expect([behind.isNewest('3', 1_000), behind.isNewest('3', 2_000), behind.askAt]).toEqual([false, false, 6_000])
     const hole = holeOf(behind.ask(6_000))
-    expect(behind.isBehind('3', 6_500)).toBe(true)
+    expect(behind.isNewest('3', 6_500)).toBe(false)
     expect(idsOf(behind.recovered(hole, [trade(3)], true, 7_000))).toEqual([3])
     expect([behind.askAt, behind.completeThrough]).toEqual([null, Number.POSITIVE_INFINITY])
     const rotated = lineUpTo(2)
@@ -144,7 +144,7 @@ describe('a hole among ids that count up', () => {
 
   it('is asked for again where REST does not bring it, less and less often', () => {
     const line = lineUpTo(2)
-    line.isBehind('3', 1_000)
+    line.isNewest('3', 1_000)
     let now = 1_000
     const asked: number[] = []
     for (let n = 0; n < 8; n++) {
@@ -153,11 +153,11 @@ describe('a hole among ids that count up', () => {
       const hole = holeOf(line.ask(now))
       if (n % 2 === 0) line.failed(hole, now)
       else line.recovered(hole, [], true, now)
-      line.isBehind('3', now)
+      line.isNewest('3', now)
     }
     expect(asked).toEqual([6, 36, 96, 216, 456, 936, 1_536, 2_136])
     expect(idsOf(line.receive(trade(3), OLD, now))).toEqual([3])
-    line.isBehind('4', now)
+    line.isNewest('4', now)
     expect(line.askAt).toBe(now + 5_000)
   })
 
