@@ -94,7 +94,7 @@ function readEvent(payload: Cells, stream: string | null): MarketEvent | string 
     case 'aggTrade':
       return readTrade(payload, payload['a'], 'a')
     case 'trade':
-      return readTrade(payload, payload['t'], 't')
+      return isOfMarket(payload) ? readTrade(payload, payload['t'], 't') : 'an execution that is no market trade'
     case '24hrTicker':
       return readTicker(payload)
     case 'kline':
@@ -124,6 +124,14 @@ function readTrade(payload: Cells, id: unknown, idField: string): TradeEvent {
     // The flag is about the maker: where the buyer rested in the book, the taker sold.
     side: needFlag(payload['m'], 'm') ? 'sell' : 'buy',
   }
+}
+
+/**
+ * `{"e":"trade","s":"ETHUSDT","t":73701056,"p":"2366.55","q":"0.070","X":"INSURANCE_FUND","m":true,…}`: USD-M, which does
+ * not document that stream, has executions in it that were made outside the book, of price 0 among them. Spot has no `X`.
+ */
+function isOfMarket({ X: kind }: Cells): boolean {
+  return kind === undefined || kind === 'MARKET'
 }
 
 /**

@@ -24,7 +24,8 @@ const given: Readonly<Record<string, readonly string[]>> = {
   'binance-futures/liquidation': ['liquidation'],
   'binance-futures/markPrice': ['funding'],
   'binance-futures/ticker': ['ticker'],
-  'binance-futures/trade': ['trade'],
+  // One of them is an execution outside the book.
+  'binance-futures/trade': ['trade', 'ignored'],
   'okx/ack': ['ack'],
   'okx/bbo-tbt': ['bbo'],
   'okx/books': ['book'],

@@ -15,13 +15,15 @@ const types: Readonly<Record<string, readonly string[]>> = {
  *
  * Their conventions, which are not compared: numbers are doubles; what is unknown is `undefined`; their derivative ticker
  * gathers what many channels say, of which this frame may say one thing; books say nothing before a snapshot, repeated
- * frames nothing at all, and executions that are no market orders (`X` of Binance USD-M) are left out: where theirs say
- * nothing there is nothing to compare.
+ * frames nothing at all: where theirs say nothing there is nothing to compare, but for trades. What is no trade to them
+ * (executions of Binance USD-M outside the book) is none here.
  */
 export function differences(ours: readonly Message[], theirs: readonly unknown[]): readonly string[] {
   const expected = theirs.filter(isRecord).filter((message) => String(message['type']) in types)
   const counts = new Map<string, number>()
-  return expected.flatMap((message) => {
+  const [ourTrades, theirTrades] = [ours, expected].map((all) => all.filter(({ type }) => type === 'trade').length)
+  const surplus = (ourTrades ?? 0) > (theirTrades ?? 0) ? [`${ourTrades} trades, not ${theirTrades}`] : []
+  const wrong = expected.flatMap((message) => {
     const type = String(message['type'])
     const index = counts.get(type) ?? 0
     counts.set(type, index + 1)
@@ -29,6 +31,7 @@ export function differences(ours: readonly Message[], theirs: readonly unknown[]
     const meant = type === 'derivative_ticker' ? candidates : candidates.slice(index, index + 1)
     return meant.length === 0 ? [`no ${type}`] : meant.flatMap((candidate) => compare(candidate, message))
   })
+  return [...surplus, ...wrong]
 }
 
 function compare(ours: Message, theirs: Record<string, unknown>): readonly string[] {
