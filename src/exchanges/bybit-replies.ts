@@ -14,7 +14,7 @@ export function readBybitReply(message: Cells): StreamFrame {
   if (needFlag(message['success'], 'success')) return { kind: 'ack', requestId, streams: null }
   const reason = textField(message, 'ret_msg') || textField(message, 'retMsg')
   const [, known] = ALREADY_SUBSCRIBED.exec(reason) ?? []
-  if (known !== undefined) return { kind: 'ack', requestId, streams: [known] }
+  if (known !== undefined) return { kind: 'ack', requestId, streams: [known], undone: true }
   const [, named] = NAMED_TOPIC.exec(reason) ?? []
   return {
     kind: 'rejected',
@@ -26,7 +26,7 @@ export function readBybitReply(message: Cells): StreamFrame {
   }
 }
 
-/** What we have is had: `error:already subscribed,topic:kline.1.BTCUSDT` */
+/** What we have is had, and nothing else of the request is done: `error:already subscribed,topic:kline.1.BTCUSDT` */
 const ALREADY_SUBSCRIBED = /already subscribed,\s*topic:\s*([^\s,\]]+)/
 /**
  * `error:handler not found,topic:orderbook.50.NOPEUSDT`, `Invalid symbol :[tickers.NOPEUSDT]` and

@@ -124,7 +124,13 @@ export type StreamFrame =
   /** `reply`: what the exchange wants to hear back. `heard`: the trades of an instrument up to a time of the exchange have been sent. */
   | { readonly kind: 'heartbeat'; readonly reply: string | null; readonly heard?: Heard }
   /** Of one request, or of the streams that it names; a list of streams may also be all that are subscribed now. */
-  | { readonly kind: 'ack'; readonly requestId: number | null; readonly streams: readonly string[] | null }
+  | {
+      readonly kind: 'ack'
+      readonly requestId: number | null
+      readonly streams: readonly string[] | null
+      /** Of the request nothing was done, for it names what is had already: its other streams must be asked for again (Bybit). */
+      readonly undone?: true
+    }
   | {
       readonly kind: 'rejected'
       readonly requestId: number | null

@@ -88,7 +88,7 @@ describe('frames of Bybit', () => {
     expect(refused('args size >10')).toMatchObject({ ...rejected, streams: null, reason: 'args size >10' })
     expect(refused('Invalid symbol :[NOPE]')).toMatchObject({ ...rejected, streams: null })
     expect(refused('error:already subscribed,topic:kline.1.BTCUSDT')).toEqual({
-      ...{ kind: 'ack', requestId: 5, streams: ['kline.1.BTCUSDT'] },
+      ...{ kind: 'ack', requestId: 5, streams: ['kline.1.BTCUSDT'], undone: true },
     })
   })
 })
