@@ -53,7 +53,7 @@ export const usage = `usage: npm run decode -- ${exchangeChoice} --transport res
   --kind         ${instrumentKinds.join(' | ')} (default spot)
   --symbol       BTC-USDT, BTC/USDT:USDT or the exchange's own, where the input does not say
   --interval     ${intervals.join(' ')}, of candles
-  --instruments  FILE as printed for --resource instruments: gives symbols and contract sizes
+  --instruments  FILE as printed for --resource instruments: gives symbols, contract sizes, and which perpetuals follow an index
   --status       HTTP status of an error body (default 200)
   --help         this
 

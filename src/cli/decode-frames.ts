@@ -26,7 +26,15 @@ export class FrameDecoder {
     const decoded = connectors[this.#options.exchange].stream.decode(frame, this.#names.kind)
     if (decoded.kind !== 'data') return [this.#plain(decoded)]
     if (decoded.events.length === 0) return [this.#plain({ kind: 'ignored', reason: 'no data in the frame' })]
-    return decoded.events.map((event) => this.#message(event))
+    const events = decoded.isOfIndex === true ? decoded.events.filter((event) => this.#isListed(event)) : decoded.events
+    if (events.length === 0)
+      return [this.#plain({ kind: 'ignored', reason: 'an index of no instrument that is known' })]
+    return events.map((event) => this.#message(event))
+  }
+
+  /** Whether the list of instruments has that of an event. */
+  #isListed({ exchangeSymbol }: MarketEvent): boolean {
+    return this.#nameOf(exchangeSymbol).instrument?.exchangeSymbol === exchangeSymbol
   }
 
   /** What is said of a frame that could not even be looked at. */

@@ -74,8 +74,10 @@ function keepSource(_key: string, value: unknown, ...[context]: readonly unknown
   return new NumberText(String(context['source']))
 }
 
+export type DataFrame = Extract<StreamFrame, { readonly kind: 'data' }>
+
 /** @param stream as in `StreamFrame` */
-export function data(stream: string | null, events: readonly MarketEvent[]): StreamFrame {
+export function data(stream: string | null, events: readonly MarketEvent[]): DataFrame {
   return { kind: 'data', stream, events }
 }
 

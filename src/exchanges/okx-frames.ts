@@ -16,6 +16,7 @@ import { malformed } from './decode.ts'
 import { bestFirst } from './decode-book.ts'
 import {
   type Cells,
+  type DataFrame,
   data,
   decodeFrame,
   ignored,
@@ -69,7 +70,7 @@ function readFrame(value: unknown): StreamFrame {
     case 'mark-price':
       return readRecords(message, (record, events) => events.push(readMarkPrice(record)))
     case 'index-tickers':
-      return readRecords(message, readIndexPrice)
+      return { ...readRecords(message, readIndexPrice), isOfIndex: true }
     case 'funding-rate':
       return readRecords(message, (record, events) => events.push(readFundingRate(record)))
     case 'open-interest':
@@ -81,7 +82,7 @@ function readFrame(value: unknown): StreamFrame {
   }
 }
 
-function readRecords(message: Cells, read: (record: Cells, events: MarketEvent[]) => void): StreamFrame {
+function readRecords(message: Cells, read: (record: Cells, events: MarketEvent[]) => void): DataFrame {
   const records = needList(message['data'], 'data')
   const events: MarketEvent[] = []
   for (const record of records) read(needRecord(record, 'data'), events)
@@ -273,7 +274,7 @@ function readMarkPrice(record: Cells): FundingEvent {
 }
 
 /**
- * `{"instId":"BTC-USDT","idxPx":"83043.9","high24h":"84560.3",…,"ts":"1790757203066"}`: said of each swap that follows it.
+ * `{"instId":"BTC-USDT","idxPx":"83043.9","high24h":"84560.3",…,"ts":"1790757203066"}`: said of each swap that would follow it.
  * https://www.okx.com/docs-v5/en/#public-data-websocket-index-tickers-channel
  */
 function readIndexPrice(record: Cells, events: MarketEvent[]): void {

@@ -8,7 +8,7 @@ export function indexOf(swap: string): string {
   return swap.replace(/-SWAP$/, '').replace(/-USD_UM$/, '-USD')
 }
 
-/** The swaps that follow an index, as far as OKX lists them. */
+/** The swaps that would follow an index: which of them OKX lists it does not say. */
 export function swapsOn(index: string): readonly string[] {
   return index.endsWith('-USD') ? [`${index}-SWAP`, `${index}_UM-SWAP`] : [`${index}-SWAP`]
 }

@@ -114,12 +114,14 @@ export type StreamFrame =
   /**
    * `stream`: the one that brings them, as it was subscribed; `null` where the frame does not say. `isPartial`: newest
    * values, of which it says only what has changed since the frames before it; the first one after a subscribe is whole.
+   * `isOfIndex`: its events name whatever may follow an index, be it listed or not.
    */
   | {
       readonly kind: 'data'
       readonly stream: string | null
       readonly events: readonly MarketEvent[]
       readonly isPartial?: true
+      readonly isOfIndex?: true
     }
   /** `reply`: what the exchange wants to hear back. `heard`: the trades of an instrument up to a time of the exchange have been sent. */
   | { readonly kind: 'heartbeat'; readonly reply: string | null; readonly heard?: Heard }

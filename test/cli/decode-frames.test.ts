@@ -85,6 +85,26 @@ describe('what comes in parts', () => {
   })
 })
 
+describe('the price of an index', () => {
+  const index = (instId: string) => okxFrame('index-tickers', { idxPx: '61000.50', instId }, instId)
+
+  it('is that of the perpetuals in the list of instruments which follow it', () => {
+    const margined = { ...swap, symbol: 'BTC-USD_UM-PERP', exchangeSymbol: 'BTC-USD_UM-SWAP', quote: 'USD_UM' }
+    const decoder = decoderOf({}, [swap, margined])
+    const data = { indexPrice: '61000.5', rate: null }
+    expect(decoder.decode(index('BTC-USDT'))).toMatchObject([{ type: 'funding', symbol: 'BTC-USDT-PERP', data }])
+    expect(decoder.decode(index('BTC-USD'))).toMatchObject([{ type: 'funding', symbol: 'BTC-USD_UM-PERP', data }])
+    expect(decoder.decode(index('ETH-EUR'))).toEqual([
+      { type: 'ignored', exchange: 'okx', detail: 'an index of no instrument that is known' },
+    ])
+  })
+
+  it('is that of none where no list is given, nor of a perpetual that is only named by the caller', () => {
+    for (const symbol of [null, 'ETH-EUR-PERP'])
+      expect(decoderOf({ symbol }).decode(index('ETH-EUR'))).toMatchObject([{ type: 'ignored' }])
+  })
+})
+
 describe('books', () => {
   const depth = '{"e":"depthUpdate","E":1767312000000,"s":"BTCUSDT","U":11,"u":15,"b":[["4","0"]],"a":[]}'
   const binance = decoderOf({ exchange: 'binance', kind: 'spot' })

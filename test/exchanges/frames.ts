@@ -3,8 +3,9 @@ import { basename, join } from 'node:path'
 import { FrameDecoder } from '../../src/cli/decode-frames.ts'
 import type { Message } from '../../src/cli/message.ts'
 import type { MarketEvent } from '../../src/domain/event.ts'
-import type { InstrumentKind } from '../../src/domain/instrument.ts'
+import type { Instrument, InstrumentKind } from '../../src/domain/instrument.ts'
 import { connectors, type ExchangeName, exchangeNames } from '../../src/exchanges/registry.ts'
+import { instrument } from './instruments.ts'
 
 /** Frames of one socket in a file, in order. */
 export interface FrameFile {
@@ -54,9 +55,17 @@ export function recordedFrames(): readonly FrameFile[] {
   })
 }
 
+/** Of recorded index prices: the perpetuals that were listed, without which the command prints none. */
+const indexed = ['BTC-USDT', 'WNCG-USDT', 'BTC-USDC', 'BTC-USD', 'BTC-USD_UM'].map((pair): Instrument => {
+  const { base, quote, ...rest } = instrument('okx', `${pair}-SWAP`, 'perpetual')
+  const [ofBase = base, ofQuote = quote] = pair.split('-')
+  return { ...rest, base: ofBase, quote: ofQuote, symbol: `${pair}-PERP` }
+})
+
 /** The messages of each frame, as the command prints them. */
-export function decodeFrames({ exchange, kind, frames }: FrameFile): readonly (readonly Message[])[] {
-  const decoder = new FrameDecoder({ exchange, kind, transport: 'ws', symbol: null, instrumentsFile: null })
+export function decodeFrames({ exchange, kind, channel, frames }: FrameFile): readonly (readonly Message[])[] {
+  const listed = channel === 'index-tickers' ? indexed : []
+  const decoder = new FrameDecoder({ exchange, kind, transport: 'ws', symbol: null, instrumentsFile: null }, listed)
   return frames.map((frame) => decoder.decode(frame))
 }
 
