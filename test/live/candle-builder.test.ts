@@ -142,6 +142,36 @@ describe('CandleBuilder', () => {
     )
   })
 
+  it('is unsure of what closes while nobody vouches for the trades, and of nothing else', () => {
+    const builder = begun()
+    builder.add(at(MINUTE, '1'))
+    builder.advance(2 * MINUTE + SETTLE)
+    builder.add(at(2.5 * MINUTE, '2'))
+    // Minute 2 stands open: it may still be vouched for.
+    expect(builder.advanceUnvouched(2.5 * MINUTE, 3 * MINUTE)).toEqual({ candles: [], unsure: [] })
+    expect(builder.open()).toMatchObject({ openTime: 2 * MINUTE })
+    const unsure = [{ start: 2 * MINUTE, end: 4 * MINUTE }]
+    expect(builder.advanceUnvouched(2.5 * MINUTE, 4 * MINUTE + SETTLE)).toEqual({ candles: [], unsure })
+    builder.add(at(4.5 * MINUTE, '3'))
+    expect(builder.advance(5 * MINUTE + SETTLE)).toMatchObject({ candles: [{ openTime: 4 * MINUTE }], unsure: [] })
+  })
+
+  it('is unsure of the slot before the time that is vouched for: trades of it may still come', () => {
+    const builder = begun()
+    builder.advance(2 * MINUTE)
+    builder.add(at(2 * MINUTE + 1, '1'))
+    const { unsure } = builder.advanceUnvouched(2 * MINUTE + 1, 3 * MINUTE + SETTLE)
+    expect(unsure).toEqual([{ start: MINUTE, end: 3 * MINUTE }])
+  })
+
+  it('is unsure of all from where it begins, if nothing was ever vouched for', () => {
+    const builder = new CandleBuilder('1m', SETTLE)
+    const never = Number.NEGATIVE_INFINITY
+    expect(builder.advanceUnvouched(never, 1.5 * MINUTE)).toEqual({ candles: [], unsure: [] })
+    const unsure = [{ start: MINUTE, end: 3 * MINUTE }]
+    expect(builder.advanceUnvouched(never, 3 * MINUTE + SETTLE)).toEqual({ candles: [], unsure })
+  })
+
   it('aligns every interval', () => {
     for (const interval of intervals) {
       const builder = new CandleBuilder(interval, 0)

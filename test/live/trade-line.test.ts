@@ -136,6 +136,8 @@ describe('a hole among ids that count up', () => {
     expect(behind.isNewest('3', 6_500)).toBe(false)
     expect(idsOf(behind.recovered(hole, [trade(3)], true, 7_000))).toEqual([3])
     expect([behind.askAt, behind.completeThrough]).toEqual([null, Number.POSITIVE_INFINITY])
+    // One who knows fewer than have come says nothing of those.
+    expect([behind.isNewest('2', 7_500), behind.askAt]).toEqual([false, null])
     const rotated = lineUpTo(2)
     rotated.subscribed(NEW, 500)
     rotated.lost(OLD, 1_000)
