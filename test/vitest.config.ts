@@ -2,7 +2,8 @@ import { cloudflareTest, readD1Migrations } from '@cloudflare/vitest-plugin'
 import type { ProvidedContext } from 'vitest'
 import { defineConfig } from 'vitest/config'
 
-const WORKER_TESTS = ['test/{store,routes,durable-objects}/**/*.test.ts']
+const STORE_TESTS = ['test/store/**/*.test.ts']
+const WORKER_TESTS = ['test/{routes,durable-objects}/**/*.test.ts']
 const SIMULATED_TESTS = [
   'test/faults/**/*.test.ts',
   'test/durable-objects/{exchange-loader,feed-orders,loader-answers,quality-checks}.test.ts',
@@ -15,6 +16,17 @@ const TIMEOUTS = { testTimeout: 60_000, hookTimeout: 60_000 }
 const SHARED = { isolate: false }
 /** Vitest alone would leave a core free: half of what a machine of two has. */
 const PARALLEL = { ...TIMEOUTS, maxWorkers: '100%' }
+/** One module each: a worker under test fetches those that it imports one by one. */
+const BUNDLED = {
+  deps: {
+    optimizer: {
+      ssr: {
+        enabled: true,
+        include: ['zod', 'hono', '@hono/zod-openapi', 'drizzle-orm', 'drizzle-orm/d1', 'drizzle-orm/sqlite-core'],
+      },
+    },
+  },
+}
 
 /** The settings of a worker under test, with simulated exchanges for the real ones. */
 async function workerSettings(exchangeHosts: Record<string, Record<string, string>>, timeScale: string) {
@@ -34,6 +46,17 @@ const NO_EXCHANGES = { binance: NOWHERE, okx: NOWHERE, bybit: NOWHERE, coinbase:
 
 const wrangler = { configPath: 'wrangler.toml' }
 
+function withoutExchanges() {
+  return cloudflareTest(async () => ({
+    wrangler,
+    miniflare: {
+      // An exchange's own database, where a test gives it one.
+      d1Databases: { SECOND_DB: 'second' },
+      bindings: await workerSettings(NO_EXCHANGES, `600@${Date.now()}`),
+    },
+  }))
+}
+
 type Simulations = ProvidedContext['simulations']
 
 /** Called for each file of a project: it gets simulated exchanges of its own, so none meets the faults of another. */
@@ -50,7 +73,7 @@ const [simulationOf, liveSimulationOf] = [simulationsInTurn(), simulationsInTurn
 
 /**
  * `node`: pure modules, the simulated exchanges and ccxt. The others run inside workerd, on real D1 and Durable Objects.
- * `workers`: what needs no exchange. `simulated`: what loads from the simulated exchanges, and injects faults into them.
+ * `store`: what needs the database alone. `workers`: what needs no exchange. `simulated`: what loads from the simulated exchanges, and injects faults into them.
  * `live`: with streams that run, on a clock that is slower.
  */
 export default defineConfig({
@@ -69,28 +92,31 @@ export default defineConfig({
         test: {
           name: 'node',
           include: ['test/**/*.test.ts'],
-          exclude: [...WORKER_TESTS, ...SIMULATED_TESTS, ...LIVE_TESTS],
+          exclude: [...STORE_TESTS, ...WORKER_TESTS, ...SIMULATED_TESTS, ...LIVE_TESTS],
           ...SHARED,
           ...PARALLEL,
         },
       },
       {
-        plugins: [
-          cloudflareTest(async () => ({
-            wrangler,
-            miniflare: {
-              // An exchange's own database, where a test gives it one.
-              d1Databases: { SECOND_DB: 'second' },
-              bindings: await workerSettings(NO_EXCHANGES, `600@${Date.now()}`),
-            },
-          })),
-        ],
+        plugins: [withoutExchanges()],
+        test: {
+          name: 'store',
+          include: STORE_TESTS,
+          setupFiles: ['test/setup/emptied.ts'],
+          // Nothing in them goes on by itself, as objects do: one database, emptied, does for many.
+          ...SHARED,
+          ...BUNDLED,
+          ...PARALLEL,
+        },
+      },
+      {
+        plugins: [withoutExchanges()],
         test: {
           name: 'workers',
           include: WORKER_TESTS,
           exclude: [...SIMULATED_TESTS, ...LIVE_TESTS],
           setupFiles: ['test/setup/migrations.ts'],
-          ...SHARED,
+          ...BUNDLED,
           ...PARALLEL,
         },
       },
@@ -106,6 +132,7 @@ export default defineConfig({
           include: SIMULATED_TESTS,
           globalSetup: ['test/setup/simulators.ts'],
           setupFiles: ['test/setup/migrations.ts'],
+          ...BUNDLED,
           ...PARALLEL,
         },
       },
@@ -123,6 +150,7 @@ export default defineConfig({
           include: LIVE_TESTS,
           globalSetup: ['test/setup/live-simulators.ts'],
           setupFiles: ['test/setup/migrations.ts'],
+          ...BUNDLED,
           // They mostly wait: two at a time leave cores idle still.
           ...PARALLEL,
           // By themselves: their clock does not wait for a machine that other tests keep busy.
