@@ -2,9 +2,8 @@ import { z } from 'zod'
 import type { Report } from './report.ts'
 import { median } from './statistics.ts'
 import { ASSETS, FULL_MIX } from './stream-market.ts'
-import { BenchProcess, cpuSeconds } from './stream-process.ts'
+import { BenchProcess, CpuTimes, cpuSeconds } from './stream-process.ts'
 import {
-  CpuTimes,
   type MeasuredWorker,
   readFeedStatus,
   StreamExchange,
