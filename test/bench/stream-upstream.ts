@@ -25,6 +25,11 @@ const FIRST_PER_SECOND = 5_000
 const TRADE_SHARE = FULL_MIX.trades / (FULL_MIX.depth + FULL_MIX.trades + FULL_MIX.bbo)
 const VIEW_DEPTH = 20
 const DEEP = 200
+/** What is asked of it, and what it is to come to: frames a second. */
+const MOST = [
+  { name: 'must', value: 20_000 },
+  { name: 'aim', value: 40_000 },
+]
 
 const received = z.object({ takenAt: z.number() })
 const side = z.array(z.tuple([z.string(), z.string()]))
@@ -61,6 +66,7 @@ export async function measureUpstream(report: Report): Promise<void> {
     report({
       case: 'upstream per cpu second',
       value: middle(ours, 'perCpuSecond'),
+    for (const against of MOST) report({ case: 'upstream', value: middle(ours, 'perSecond'), unit, against })
       unit,
       against: { name: 'echo', value: middle(theirs, 'perCpuSecond') },
     })
