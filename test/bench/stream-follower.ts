@@ -16,8 +16,8 @@ const question = z.union([
 /** A client that has heard nothing for so long will hear nothing more. */
 const PATIENCE_MS = 10_000
 const POLL_MS = 5
-/** How a frame of the bare object begins: its messages are only counted. */
-const ECHOED = '[{"stream":'
+/** How a frame of the bare object begins, and each message in it: they are only counted. */
+const [ECHOED, ECHOED_MESSAGE] = ['[{"receivedTime":', '{"stream":']
 
 const level = z.tuple([z.string(), z.string()])
 const bookMessage = z.object({
@@ -44,7 +44,7 @@ const lastSeq = new Map<string, number>()
 const faults: string[] = []
 let subscribed = 0
 let count = 0
-/** When the newest of them was taken in by the feed itself; of `echo`, when it came here. ms UTC. */
+/** When the newest of them was taken in, as the feed or `echo` says itself: not when it came here. ms UTC. */
 let takenAt = 0
 let receivedAt = 0
 
@@ -52,8 +52,8 @@ let receivedAt = 0
 function receive(socket: WebSocket, frame: string): void {
   receivedAt = Date.now()
   if (frame.startsWith(ECHOED)) {
-    count += frame.split(ECHOED.slice(1)).length - 1
-    takenAt = receivedAt
+    count += frame.split(ECHOED_MESSAGE).length - 1
+    takenAt = Number(frame.slice(ECHOED.length, frame.indexOf('}')))
     return
   }
   const messages: Record<string, unknown>[] = JSON.parse(frame)
