@@ -138,6 +138,11 @@ describe('the streamed market', () => {
     expect(trades.map(({ id }) => Number(id) - first)).toEqual(trades.map((_, index) => index))
   })
 
+  it('ends each cycle with a trade, by which the benchmark knows when all of it was taken in', () => {
+    const [last] = textsOf(market.frames(market.length - 1, market.length, time))
+    expect(last).toContain('"e":"aggTrade"')
+  })
+
   it('knows the book that its frames amount to, wherever they begin', () => {
     const [from, to] = [market.length - 3_000, 2 * market.length + 1_234]
     const before = market.book('S07USDT', from, Number.POSITIVE_INFINITY)

@@ -1,8 +1,12 @@
-/** Measures the decoders of one exchange in a process of its own, which has seen no other frames, as a feed has not. */
+/**
+ * Measures one decoder with the frames of one exchange, in a process of its own: it has seen no other frames, as a feed
+ * has not, and shares neither compiled code nor garbage with another decoder.
+ */
 
 import { z } from 'zod'
 import { EXCHANGES } from '../simulator/catalogue.ts'
-import { mixFrames } from './decode-frames.ts'
+import { type DecoderName, decoderNames } from './decode.ts'
+import { type FrameMix, type MixedFrame, mixFrames } from './decode-frames.ts'
 import {
   type BinanceSnapshot,
   bareParse,
@@ -11,19 +15,29 @@ import {
   ownDecoder,
   tardisDecoder,
 } from './decode-rivals.ts'
-import { median } from './statistics.ts'
 
-const question = z.object({ exchange: z.enum(EXCHANGES) })
+const question = z.object({ ask: z.literal('turn') })
+const parameters = z.tuple([z.enum(EXCHANGES), z.enum(decoderNames)])
+type Exchange = (typeof EXCHANGES)[number]
 
-/** They take turns, the middle one of each counts: other work on the machine hits all. */
-const ROUNDS = 7
-/** CPU time of a turn; the first one is for the compiler. */
+/** CPU time of a turn. */
 const TURN_MS = 150
 
 const body = z.object({ lastUpdateId: z.int(), bids: z.array(z.unknown()), asks: z.array(z.unknown()) })
 
-process.once('message', async (message) => {
-  const { exchange } = question.parse(message)
+const create: Readonly<
+  Record<
+    DecoderName,
+    (exchange: Exchange, mix: FrameMix, snapshots: readonly BinanceSnapshot[]) => Decoder | Promise<Decoder>
+  >
+> = {
+  'zvt-crypto': ownDecoder,
+  'JSON.parse': () => bareParse,
+  'tardis-dev': tardisDecoder,
+  ccxt: ccxtDecoder,
+}
+
+async function open(exchange: Exchange, name: DecoderName) {
   const mix = await mixFrames(exchange)
   const snapshots: BinanceSnapshot[] = []
   if (exchange === 'binance') {
@@ -32,29 +46,29 @@ process.once('message', async (message) => {
       snapshots.push({ symbol, body: () => body.parse(JSON.parse(text)) })
     }
   }
-  const decoders: readonly Decoder[] = [
-    ownDecoder(exchange, mix),
-    bareParse,
-    tardisDecoder(exchange, mix, snapshots),
-    await ccxtDecoder(exchange, mix, snapshots),
-  ]
+  const decoder = await create[name](exchange, mix, snapshots)
   await mix.stop()
-  const rates = new Map<string, number[]>(decoders.map(({ name }) => [name, []]))
-  for (let round = 0; round <= ROUNDS; round++) {
-    for (const decoder of decoders) {
-      let [frames, ms] = [0, 0]
-      while (ms < TURN_MS) {
-        await decoder.prepare()
-        const startedAt = process.cpuUsage()
-        const said = decoder.run(mix.frames)
-        const { user, system } = process.cpuUsage(startedAt)
-        ms += (user + system) / 1_000
-        frames += mix.frames.length
-        if (said < mix.frames.length) throw new Error(`${decoder.name} has read ${said} of ${mix.frames.length} frames`)
-      }
-      if (round > 0) rates.get(decoder.name)?.push((frames / ms) * 1_000)
-    }
+  return { decoder, frames: mix.frames }
+}
+
+/** @returns frames a second of CPU time */
+async function takeTurn(decoder: Decoder, frames: readonly MixedFrame[]): Promise<number> {
+  let [count, ms] = [0, 0]
+  while (ms < TURN_MS) {
+    await decoder.prepare()
+    const startedAt = process.cpuUsage()
+    const said = decoder.run(frames)
+    const { user, system } = process.cpuUsage(startedAt)
+    ms += (user + system) / 1_000
+    count += frames.length
+    if (said < frames.length) throw new Error(`${decoder.name} has read ${said} of ${frames.length} frames`)
   }
-  const medians = [...rates].map(([name, values]) => ({ name, perSecond: median(values) }))
-  process.send?.({ medians }, () => process.exit())
+  return (count / ms) * 1_000
+}
+
+const opened = open(...parameters.parse(process.argv.slice(2)))
+process.on('message', async (message) => {
+  question.parse(message)
+  const { decoder, frames } = await opened
+  process.send?.({ perSecond: await takeTurn(decoder, frames) })
 })

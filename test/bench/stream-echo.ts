@@ -3,7 +3,10 @@ import { DurableObject } from 'cloudflare:workers'
 /** Messages of a frame for the client. */
 const BATCH = 100
 
-/** The least that a feed can do: what the runtime itself costs a frame that is parsed, written anew and passed on. */
+/**
+ * The least that a feed can do: what the runtime itself costs a frame that is parsed, written anew and passed on. Each
+ * batch begins with when the last frame of it was taken in, as every message of a feed says it.
+ */
 export class Echo extends DurableObject {
   /** Takes a client, and opens what the parameter `upstream` names. */
   override async fetch(request: Request): Promise<Response> {
@@ -13,10 +16,12 @@ export class Echo extends DurableObject {
     const { webSocket } = await fetch(upstream, { headers: { Upgrade: 'websocket' } })
     if (webSocket === null) return new Response('there is no upstream', { status: 502 })
     let batch: string[] = []
+    let receivedTime = 0
     webSocket.addEventListener('message', ({ data }) => {
+      if (batch.length === BATCH - 1) receivedTime = Date.now()
       batch.push(JSON.stringify(JSON.parse(String(data))))
       if (batch.length < BATCH) return
-      ours.send(`[${batch.join(',')}]`)
+      ours.send(`[{"receivedTime":${receivedTime}},${batch.join(',')}]`)
       batch = []
     })
     webSocket.accept()

@@ -1,8 +1,8 @@
 import { z } from 'zod'
 import type { Report } from './report.ts'
 import { SYMBOL_COUNT } from './stream-market.ts'
-import { BenchProcess } from './stream-process.ts'
-import { CpuTimes, type MeasuredWorker, StreamExchange, socketUrl, startFeedWorker } from './stream-system.ts'
+import { BenchProcess, CpuTimes } from './stream-process.ts'
+import { type MeasuredWorker, StreamExchange, socketUrl, startFeedWorker } from './stream-system.ts'
 
 const CLIENTS = 500
 /** Symbols of each client. */
@@ -87,7 +87,8 @@ async function measureCase(
   const url = socketUrl(worker, path)
   await crowd.ask(z.object({}), { ask: 'open', url, clients: CLIENTS, topics: TOPICS })
   await step(WARM_UP.perSecond, WARM_UP.frames / WARM_UP.perSecond)
-  const cpu = new CpuTimes({ exchange: exchange.pid, worker: worker.pid, clients: crowd.pid })
+  const pids = { exchange: exchange.pid, worker: worker.pid, clients: crowd.pid }
+  const cpu = new CpuTimes(pids)
   let best: Step | undefined
   for (let perSecond = FIRST_PER_SECOND; perSecond < MOST_PER_SECOND; perSecond *= RAISE) {
     let reached = await step(perSecond, STEP_S)
@@ -100,7 +101,9 @@ async function measureCase(
   for (const against of MOST) {
     report({ case: `fan-out ${name}`, value: best.deliveredPerSecond, unit: 'messages/s', against })
   }
+  const latencyCpu = new CpuTimes(pids)
   const half = await step(best.deliveredPerSecond / COPIES / 2, LATENCY_S)
+  latencyCpu.report(report, `latency ${name}`)
   for (const against of LATEST) report({ case: `latency ${name} p99`, value: half.p99, unit: 'ms', against })
 }
 

@@ -10,14 +10,18 @@ const question = z.union([
   z.object({ ask: z.literal('await'), count: z.int() }),
   /** Until every book has been seen. */
   z.object({ ask: z.literal('await-books') }),
+  /** Until every book has changed since, and none does any more. */
+  z.object({ ask: z.literal('await-rest') }),
   z.object({ ask: z.literal('report') }),
 ])
 
 /** A client that has heard nothing for so long will hear nothing more. */
 const PATIENCE_MS = 10_000
 const POLL_MS = 5
-/** How a frame of the bare object begins: its messages are only counted. */
-const ECHOED = '[{"stream":'
+/** Books that have not changed for so long are at rest: five times as long as a feed waits at most with what it sends. */
+const REST_MS = 500
+/** How a frame of the bare object begins, and each message in it: they are only counted. */
+const [ECHOED, ECHOED_MESSAGE] = ['[{"receivedTime":', '{"stream":']
 
 const level = z.tuple([z.string(), z.string()])
 const bookMessage = z.object({
@@ -34,26 +38,28 @@ interface Book {
   readonly bids: Map<string, string>
   readonly asks: Map<string, string>
   sequence: number
+  hasChanged: boolean
 }
 
 const books = new Map<string, Book>(
-  ASSETS.map((asset) => [`${asset}-USDT`, { bids: new Map(), asks: new Map(), sequence: 0 }]),
+  ASSETS.map((asset) => [`${asset}-USDT`, { bids: new Map(), asks: new Map(), sequence: 0, hasChanged: false }]),
 )
 const lastSeq = new Map<string, number>()
 /** What a client that only ever gets what it should get never sees. */
 const faults: string[] = []
 let subscribed = 0
 let count = 0
-/** When the newest of them was taken in by the feed itself; of `echo`, when it came here. ms UTC. */
+/** When the newest of them was taken in, as the feed or `echo` says itself: not when it came here. ms UTC. */
 let takenAt = 0
 let receivedAt = 0
+let changedAt = 0
 
 /** Trusts the shape of what comes by the thousand, and checks the rest. */
 function receive(socket: WebSocket, frame: string): void {
   receivedAt = Date.now()
   if (frame.startsWith(ECHOED)) {
-    count += frame.split(ECHOED.slice(1)).length - 1
-    takenAt = receivedAt
+    count += frame.split(ECHOED_MESSAGE).length - 1
+    takenAt = Number(frame.slice(ECHOED.length, frame.indexOf('}')))
     return
   }
   const messages: Record<string, unknown>[] = JSON.parse(frame)
@@ -104,7 +110,10 @@ function applyBook(one: Record<string, unknown>): void {
   if (data.kind === 'snapshot') {
     book.bids.clear()
     book.asks.clear()
+  } else {
+    book.hasChanged = true
   }
+  changedAt = receivedAt
   for (const side of ['bids', 'asks'] as const) {
     for (const [price, size] of data[side]) {
       if (size === '0') book[side].delete(price)
@@ -154,6 +163,9 @@ async function answer(asked: z.infer<typeof question>): Promise<object> {
       return { takenAt }
     case 'await-books':
       await until(() => [...books.values()].every(({ bids }) => bids.size > 0))
+      return {}
+    case 'await-rest':
+      await until(() => Date.now() - changedAt > REST_MS && [...books.values()].every(({ hasChanged }) => hasChanged))
       return {}
     case 'report':
       return report()

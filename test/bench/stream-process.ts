@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import type { z } from 'zod'
+import type { Report } from './report.ts'
 
 /** https://man7.org/linux/man-pages/man5/proc_pid_stat.5.html: user and system time, in ticks of which 100 are a second. */
 const [UTIME, STIME] = [11, 12]
@@ -48,4 +49,27 @@ export function cpuSeconds(pid: number): number {
   // The name, in parentheses, may hold anything; what follows it is counted from the state, which is field 3.
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
   return (Number(fields[UTIME]) + Number(fields[STIME])) / TICKS_PER_SECOND
+}
+
+/** Seconds of CPU time by process, for the time between two calls. */
+export class CpuTimes {
+  readonly #pids: Readonly<Record<string, number>>
+  readonly #before: Readonly<Record<string, number>>
+
+  constructor(pids: Readonly<Record<string, number>>) {
+    this.#pids = pids
+    this.#before = this.#read()
+  }
+
+  report(report: Report, name: string): void {
+    const now = this.#read()
+    for (const [process, seconds] of Object.entries(now)) {
+      const value = seconds - (this.#before[process] ?? 0)
+      report({ case: `${name} cpu ${process}`, value, unit: 's', against: null })
+    }
+  }
+
+  #read(): Record<string, number> {
+    return Object.fromEntries(Object.entries(this.#pids).map(([name, pid]) => [name, cpuSeconds(pid)]))
+  }
 }

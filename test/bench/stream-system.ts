@@ -2,9 +2,8 @@ import { fileURLToPath } from 'node:url'
 import { z } from 'zod'
 import { type RunningWorker, startBareWorker, startWorker } from '../harness/worker.ts'
 import { childrenNamed } from './process-memory.ts'
-import type { Report } from './report.ts'
 import { ASSETS } from './stream-market.ts'
-import { BenchProcess, cpuSeconds } from './stream-process.ts'
+import { BenchProcess } from './stream-process.ts'
 
 const port = z.object({ port: z.int() })
 const sent = z.object({ startedAt: z.number(), elapsedMs: z.number() })
@@ -101,29 +100,6 @@ async function measured(start: () => Promise<RunningWorker>): Promise<MeasuredWo
 
 export function socketUrl(worker: RunningWorker, path: string): string {
   return new URL(path, worker.url.href).href.replace('http', 'ws')
-}
-
-/** Seconds of CPU time by process, for the time between two calls. */
-export class CpuTimes {
-  readonly #pids: Readonly<Record<string, number>>
-  readonly #before: Readonly<Record<string, number>>
-
-  constructor(pids: Readonly<Record<string, number>>) {
-    this.#pids = pids
-    this.#before = this.#read()
-  }
-
-  report(report: Report, name: string): void {
-    const now = this.#read()
-    for (const [process, seconds] of Object.entries(now)) {
-      const value = seconds - (this.#before[process] ?? 0)
-      report({ case: `${name} cpu ${process}`, value, unit: 's', against: null })
-    }
-  }
-
-  #read(): Record<string, number> {
-    return Object.fromEntries(Object.entries(this.#pids).map(([name, pid]) => [name, cpuSeconds(pid)]))
-  }
 }
 
 const feedStatus = z.object({
