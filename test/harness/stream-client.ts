@@ -200,6 +200,8 @@ export class StreamClient {
   readonly faults: string[] = []
   /** Whether the server's pings are answered. */
   answersPings = true
+  /** How many were. */
+  pongs = 0
   /** Set when the connection has ended. */
   closeCode: number | undefined
   closeReason: string | undefined
@@ -270,7 +272,10 @@ export class StreamClient {
   #receive(text: string): void {
     for (const message of frameSchema.parse(JSON.parse(text))) {
       if (message.type !== 'ping') this.#take(message)
-      else if (this.answersPings) this.say({ op: 'pong', id: message.id })
+      else if (this.answersPings) {
+        this.say({ op: 'pong', id: message.id })
+        this.pongs += 1
+      }
     }
     this.#look()
   }

@@ -121,7 +121,7 @@ export class Listener {
    * Books and trades are known up to a moment at which the exchange is well, or were said not to be, and candles that had
    * closed by then are stored, all that soon after it.
    *
-   * @param backoffMs how long the feed may wait by itself before it tries again
+   * @param backoffMs how long the feed may wait by itself before it tries again to have a book
    */
   async caughtUp(
     to = deps.clock.now(),
@@ -130,14 +130,14 @@ export class Listener {
       backoffMs = 0,
     }: { readonly markets?: readonly Market[]; readonly backoffMs?: number } = {},
   ): Promise<void> {
-    const deadline = to + backoffMs + RECOVERY_MS
+    const deadline = to + RECOVERY_MS
     // Before that moment nobody knows what will have happened by then.
     while (deps.clock.now() <= to) await pass(to - deps.clock.now() + 1)
     const books = markets.map((each) => this.book(each))
     const isBookThere = (log: TopicLog): boolean => log.messages.at(-1)?.type === 'book' && log.dataTime >= to
     // All at once: what waits for another is found late.
     await Promise.all([
-      within(`books of ${this.exchange}`, deadline, async () => books.every(isBookThere)),
+      within(`books of ${this.exchange}`, deadline + backoffMs, async () => books.every(isBookThere)),
       ...markets.map((each) => this.#tradesCaughtUp(each, to, deadline)),
       this.#storedFrom === null ? undefined : this.#candlesCaughtUp(this.#storedFrom, to),
     ])
