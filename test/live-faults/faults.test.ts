@@ -135,7 +135,8 @@ const SCENARIOS: readonly Scenario[] = [
     name: 'garbage among the frames',
     on: ALL,
     each: (scope) => [{ type: 'garbage', ...scope, channel: 'trades', on: 'stream', ...once }],
-    told: ['book resync?'],
+    // Where no other trade follows soon, REST says that one is missing.
+    told: ['book resync?', 'trades stale?'],
     untilTraded: true,
   },
   {
