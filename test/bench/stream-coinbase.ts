@@ -8,6 +8,7 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { type WebSocket, WebSocketServer } from 'ws'
 import { z } from 'zod'
 import { randomOf } from './statistics.ts'
+import { listen } from './stream-listen.ts'
 
 const question = z.union([
   z.object({ ask: z.literal('listen') }),
@@ -96,11 +97,8 @@ function update(product_id: string, book: Book): void {
 
 async function answer(asked: z.infer<typeof question>): Promise<object> {
   switch (asked.ask) {
-    case 'listen': {
-      await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-      const address = server.address()
-      return { port: typeof address === 'object' ? address?.port : undefined }
-    }
+    case 'listen':
+      return listen(server)
     case 'update':
       for (let count = 0; count < asked.updates; count++) {
         for (const [product, book] of books) update(product, book)

@@ -6,8 +6,10 @@
 import { once } from 'node:events'
 import { createServer } from 'node:http'
 import type { Socket } from 'node:net'
+import { setTimeout as pause } from 'node:timers/promises'
 import { WebSocketServer } from 'ws'
 import { z } from 'zod'
+import { listen } from './stream-listen.ts'
 import { ASSETS, FULL_MIX, type MarketBook, StreamMarket, TRADES_ONLY } from './stream-market.ts'
 
 const question = z.union([
@@ -81,17 +83,10 @@ async function send(frames: number, perSecond: number | null): Promise<object> {
   return { startedAt, elapsedMs: performance.now() - from }
 }
 
-function pause(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms))
-}
-
 async function answer(asked: z.infer<typeof question>): Promise<object> {
   switch (asked.ask) {
-    case 'listen': {
-      await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-      const address = server.address()
-      return { port: typeof address === 'object' ? address?.port : undefined }
-    }
+    case 'listen':
+      return listen(server)
     case 'send':
       return send(asked.frames, asked.perSecond)
     case 'books':
