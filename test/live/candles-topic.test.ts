@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import type { Answer } from '../../src/domain/answer.ts'
 import type { Candle } from '../../src/domain/candle.ts'
 import { decimal } from '../../src/domain/decimal.ts'
 import type { ErrorCode } from '../../src/domain/errors.ts'
@@ -20,20 +21,19 @@ function hear(played: Play, n: number, closed: boolean): void {
 }
 
 /** REST's answer to the newest question. */
-function answer(played: Play, candles: readonly Candle[]): void {
+function reply(played: Play, answer: Answer<readonly Candle[]>): void {
   const question = played.of('ask-candles').at(-1)
   if (question === undefined) throw new Error('nothing was asked')
   const { instrument, interval, window } = question
-  const value = { ok: true, value: candles } as const
-  played.take({ kind: 'candles', instrumentId: instrument.id, interval, window, answer: value })
+  played.take({ kind: 'candles', instrumentId: instrument.id, interval, window, answer })
+}
+
+function answer(played: Play, candles: readonly Candle[]): void {
+  reply(played, { ok: true, value: candles })
 }
 
 function refuse(played: Play, refusal: { readonly code: ErrorCode; readonly retryAfterMs?: number }): void {
-  const question = played.of('ask-candles').at(-1)
-  if (question === undefined) throw new Error('nothing was asked')
-  const { instrument, interval, window } = question
-  const answer = { ok: false, detail: 'not now', ...refusal } as const
-  played.take({ kind: 'candles', instrumentId: instrument.id, interval, window, answer })
+  reply(played, { ok: false, detail: 'not now', ...refusal })
 }
 
 /** The minutes of the closed candles that were told; `-` stands for a gap, `?` for an open one. */
