@@ -46,8 +46,9 @@ export function answerCommand(
   if (data.length > MAX_COMMAND_CHARACTERS && !client.isInternal) return end('payload_too_large', 'over 16 kB')
   const command = readCommand(data)
   const isPong = command.op === 'pong' && queue.ponged(command.id)
+  const listing = command.op === 'list' ? subscriptionsMessage(command.id ?? null, [...client.topics.values()]) : ''
   // Pongs come as often as there is data: they are free where they answer a ping.
-  if (!isPong && !client.isInternal && !client.limit.take(context.now, costOf(command, client)))
+  if (!isPong && !client.isInternal && !client.limit.take(context.now, costOf(command, listing)))
     return end('rate_limited', 'too many commands', command.id)
   switch (command.op) {
     case 'invalid':
@@ -67,7 +68,7 @@ export function answerCommand(
     case 'pong':
       return []
     case 'list':
-      queue.append(listing(command.id ?? null, client))
+      queue.append(listing)
       return []
     case 'configure': {
       hub.configure(client, configured(queue.settings, command))
@@ -89,15 +90,14 @@ export function configured(
   }
 }
 
-/** What a command costs of those that a client may send. */
-function costOf(command: StreamCommand | InvalidCommand, client: HubClient): number {
-  if (command.op === 'list') return Math.ceil(listing(command.id ?? null, client).length / LIST_CHARACTERS)
+/**
+ * What a command costs of those that a client may send.
+ * @param listing what `list` is answered
+ */
+function costOf(command: StreamCommand | InvalidCommand, listing: string): number {
+  if (command.op === 'list') return Math.ceil(listing.length / LIST_CHARACTERS)
   // Each topic that a connection may hold may cost a look into the database.
   return 'args' in command ? Math.min(command.args.length, MAX_SUBSCRIPTIONS) : 1
-}
-
-function listing(id: RequestId, { topics }: HubClient): string {
-  return subscriptionsMessage(id, [...topics.values()])
 }
 
 /** @param named the topics that the command has named before: one is answered once, however often it is named */
