@@ -12,6 +12,11 @@ const INTERNALS =
 const { symbol, fill } = await seed()
 await fill(minutes(0, 100), [minutes(5, 6).start])
 await insertInstrument({ symbol: 'BTC-USDT' })
+// Every list has been loaded: before that, to come back later is the answer.
+for (const exchange of ['binance', 'okx', 'bybit', 'coinbase']) {
+  await insertInstrument({ symbol: 'ZZZ-USDT', exchange })
+  await insertInstrument({ symbol: 'ZZZ-USDT-PERP', exchange, kind: 'perpetual' })
+}
 
 const nasty = fc.constantFrom(
   '',
